@@ -86,6 +86,7 @@ class JointTraining:
         from .memory import check_memory
         from .running import _start_of, as_supernet_space  # pyright: ignore[reportPrivateUsage]
         from .scoring import Supernet
+        from .weights import weights_of
 
         for name in NOT_TAKEN:
             if settings.get(name) is not None:
@@ -111,6 +112,17 @@ class JointTraining:
                 f"for weights and distribution have a half each, got {self.recipe.batch_size}"
             )
         found = as_supernet_space(space, images)
+        weights = weights_of(found, seed)
+        if weights.num_classes < images.classes:
+            raise ArgumentError(
+                f"space must have num_classes of at least the {images.classes} classes of the "
+                f"dataset, got {weights.num_classes}"
+            )
+        why = images.unfit(weights.input_shape)
+        if why is not None:
+            raise ArgumentError(f"dataset must fit the networks, it has {why}")
+        weights.check()
+        check_memory(weights, self.recipe.batch_size, "single-path", place)
         start = settings.get("start")
         facts: dict[str, Any] = {
             "space": found.to_dict(),
@@ -125,10 +137,7 @@ class JointTraining:
         self._facts, self._key = facts, digest(facts)
         self.folder: str = os.path.join(os.fspath(root), f"{KIND}-{self._key[:12]}")
         self._start, self._progress = start, bool(settings.get("progress", False))
-        self.supernet: Supernet = Supernet(found, images, self.folder, place, seed)
-        backbone = getattr(self.supernet, "backbone", None)
-        if hasattr(backbone, "slots"):
-            check_memory(backbone, self.recipe.batch_size, "single-path", place)
+        self.supernet: Supernet = Supernet(weights, images, self.folder, place)
         self.optimizer: Any = optimizer_for(self.supernet.module, self.recipe)
         self.state: dict[str, Any] | None = None
         self.done, self.seconds, self.loss = 0, 0.0, math.nan
