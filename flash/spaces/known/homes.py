@@ -24,6 +24,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "vit": ("vit", "ViT"),
     "decoder": ("decoder", "Decoder"),
     "mcunet": ("mcunet", "MCUNet"),
+    "fbnet-v2": ("fbnet_v2", "FBNetV2"),
 }
 _shared: dict[str, BlockSpace] = {}
 
