@@ -9,6 +9,7 @@ from ..evaluators.by_table import TableEvaluator
 from ..evaluators.by_training import TrainingEvaluator
 from ..methods import METHODS
 from ..methods.running import unfit
+from ..spaces.known.homes import known_space
 from ..spaces.network_space import HOMES, network_space
 from ..spaces.space import SearchSpace
 from ..spaces.tabled import TabledSpace
@@ -30,6 +31,7 @@ def _nothing(nets: list[Any]) -> list[float]:
 def matrix() -> str:
     """Return the compatibility matrix as a Markdown table, one line per space and evaluator."""
     spaces: list[tuple[str, Any]] = [("the four families", SearchSpace("densenet"))]
+    spaces.append(("a `BlockSpace` of images", known_space("mobilenet-v3")))
     spaces += [(f"`{family}`", network_space(family)) for family in HOMES]
     methods = (*CORE, *METHODS)
     head = ["space", "evaluator", *(f"`{name}`" for name in methods)]

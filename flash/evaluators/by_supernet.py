@@ -53,7 +53,8 @@ TAKEN = (
 class SupernetEvaluator(Evaluator):
     """Evaluates subnets of a supernet, batch norms recalibrated: milliseconds each.
 
-    For resnet, wide-resnet and mobilenet-v2 spaces of one resolution, and for a `BypassSpace`.
+    For resnet, wide-resnet and mobilenet-v2 spaces of one resolution, a `BypassSpace`, and a
+    `BlockSpace` of images of one size.
 
     Parameters
     ----------

@@ -216,7 +216,7 @@ def backbone_of(space: Any) -> Backbone:
         return found
     if not isinstance(space, SearchSpace) or space.family not in FAMILIES:
         raise ArgumentError(
-            f"space must be one of {', '.join(FAMILIES)} or a BypassSpace for a supernet, "
+            f"space must be one of {', '.join(FAMILIES)} or a BypassSpace for a backbone, "
             f"got {getattr(space, 'family', space)!r}"
         )
     if len(space.resolution) > 1:

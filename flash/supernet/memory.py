@@ -16,17 +16,27 @@ __all__ = ["check_memory", "free_bytes"]
 # batches of 16 and 48, default spaces at 32 x 32, 1.4 (ResNet) to 2.6 (MobileNetV2) and 3.4
 # (MobileNetV2) to 4.4 (Wide-ResNet) were measured.
 KEPT_PER_ACTIVATION = {"single-path": 2.6, "ordered-dropout": 4.4}
+HELD_PER_PARAMETER = 2  # itself and its momentum; gradients are those of one subnet
 
 
 def check_memory(weights: Weights, batch_size: int, sampling: str, place: str) -> None:
     """Refuse a batch whose activations do not fit into the memory that is free.
 
-    What a training step holds is estimated by the largest subnet's activations, so that this finds
-    batches that are far too large; others end in a `TrainingError`.
+    What a training step holds is estimated by the largest subnet's activations, and of a space of
+    blocks by all its parameters and their momentum, so that this finds batches that are far too
+    large; others end in a `TrainingError`.
     """
     free = free_bytes(place)
     if free is None:
         return
+    held = 4 * HELD_PER_PARAMETER * weights.parameters()
+    if held > free:
+        raise ArgumentError(
+            f"space must have weights that fit into memory: its blocks have "
+            f"{weights.parameters():,} parameters together, which need {held / 2**30:.1f} GiB in "
+            f"training, {free / 2**30:.1f} GiB are free; fewer options or widths need less"
+        )
+    free -= held
     one = 4 * KEPT_PER_ACTIVATION[sampling] * weights.activations()
     need = one * batch_size
     if need > free:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from ..spaces.blocks.space import BlockSpace
     from ..spaces.space import SearchSpace
     from ..training.data import Dataset, Pair
     from ..training.images import Data
@@ -33,7 +34,7 @@ EPOCHS = 30  # where nothing else is asked for
 
 @public
 def train_supernet(
-    space: SearchSpace | BypassSpace | str | Mapping[str, Any],
+    space: SearchSpace | BypassSpace | BlockSpace | str | Mapping[str, Any],
     dataset: Dataset,
     *,
     test: Pair | None = None,
@@ -41,7 +42,7 @@ def train_supernet(
     epochs: int | None = None,
     batch_size: int | None = None,
     recipe: Recipe | Mapping[str, Any] | None = None,
-    sampling: str = "ordered-dropout",
+    sampling: str | None = None,
     subnets: int | None = None,
     pools: Pools | None = None,
     start: str | os.PathLike[str] | None = None,
@@ -56,17 +57,19 @@ def train_supernet(
 
     Parameters
     ----------
-    space : SearchSpace, BypassSpace, name or dict
-        resnet, wide-resnet or mobilenet-v2 of one resolution. A name or a dictionary stands for a
-        space at the images' own size and number of classes, as for `flash.train`.
+    space : SearchSpace, BypassSpace, BlockSpace, name or dict
+        resnet, wide-resnet or mobilenet-v2 of one resolution, or a space of blocks that read images
+        of one size. A name or a dictionary stands for a space at the images' own size and number of
+        classes, as for `flash.train`.
     dataset, test, test_fraction, device
         As for `flash.train`.
     epochs, batch_size, recipe
         As for `flash.train`; usually 30 epochs, and no weight decay below that of the recipe.
-    sampling : {"ordered-dropout", "single-path"}
+    sampling : {"ordered-dropout", "single-path"}, optional
         "ordered-dropout": every image of a batch has a subnet of its own, and many are trained in
         one pass at the cost of the largest (NetAdaptV2, arXiv 2104.00031). "single-path": one
-        subnet per batch, drawn uniformly, at its own cost (SPOS, arXiv 1904.00420).
+        subnet per batch, drawn uniformly, at its own cost (SPOS, arXiv 1904.00420). Usually the
+        first; of a `BlockSpace` the second, the only one it has: see Notes.
     subnets : int, optional
         Ordered dropout: subnets per batch, each of a slice of the images; usually one per image.
     pools : sequence of (variables, rows), optional
@@ -102,6 +105,14 @@ def train_supernet(
         If torch is not installed (the extra ``train``).
     TrainingError
         If memory ran out, or the loss is no number any more; what was finished stays.
+
+    Notes
+    -----
+    Of a `BlockSpace` each place has a module of its own for each option at each shape that reaches
+    it, so that a width that is a choice has a module for each pair of channels in and out that
+    occurs: options are closed modules, in which nobody knows what a filter is. So they share no
+    filters between widths (as FBNetV2's masking of channels does, arXiv 2004.05565), and cannot be
+    trained by ordered dropout.
     """
     from ..base.extras import require
     from ..training import data as data_module
@@ -111,10 +122,11 @@ def train_supernet(
     seed = integer("seed", seed, 0, MAX_SEED)
     flag("progress", progress)
     flag("resume", resume)
-    choice("sampling", sampling, SAMPLING)
+    if sampling is not None:
+        choice("sampling", sampling, SAMPLING)
     if subnets is not None:
         subnets = integer("subnets", subnets, 1, 1 << 20)
-        if sampling != "ordered-dropout":
+        if sampling == "single-path":
             raise ArgumentError(f"subnets belongs to ordered-dropout, got {subnets}")
     check_training(epochs, batch_size, recipe, out, callback)
     torch = require("flash.train_supernet", "train", "torch")
@@ -123,6 +135,10 @@ def train_supernet(
     plan_ = _recipe(recipe, epochs, batch_size, images)
     found = as_supernet_space(space, images)
     weights = weights_of(found, seed)
+    drawn = weights.sampling[0] if sampling is None else sampling
+    why = weights.why_not("ordered-dropout" if subnets is not None else drawn)
+    if why is not None:
+        raise ArgumentError(f"{'sampling' if subnets is None else 'subnets'}: {why}")
     if weights.num_classes < images.classes:
         raise ArgumentError(
             f"space must have num_classes of at least the {images.classes} classes of the "
@@ -133,14 +149,14 @@ def train_supernet(
         raise ArgumentError(f"dataset must fit the networks, it has {why}")
     drawing = Draw(weights, pools)
     weights.check()
-    check_memory(weights, plan_.batch_size, sampling, place)
+    check_memory(weights, plan_.batch_size, drawn, place)
     facts: dict[str, Any] = {
         "space": found.to_dict(),
         "seed": seed,
         "recipe": plan_.to_dict(),
         "dataset": images.fingerprint(),
         "device": place.partition(":")[0],
-        "sampling": sampling,
+        "sampling": drawn,
         "subnets": subnets,
         "pools": None if pools is None else drawing.plain(),
         "start": None if start is None else _start_of(path_of("start", start), found),
@@ -157,25 +173,26 @@ def train_supernet(
         with one_thread(torch, place):
             fit(
                 supernet, plan_, drawing, key, checkpoint, None if start is None else
-                os.fspath(start), sampling, subnets, _teller(callback, progress),
+                os.fspath(start), drawn, subnets, _teller(callback, progress),
             )  # fmt: skip
     return supernet
 
 
-def as_supernet_space(space: Any, images: Data) -> SearchSpace | BypassSpace:
+def as_supernet_space(space: Any, images: Data) -> SearchSpace | BypassSpace | BlockSpace:
     """Return the space that a supernet is for, from what users pass."""
     from ..networks.architecture import FAMILIES
     from ..problem.compiling import as_space
+    from ..spaces.known.homes import KNOWN
     from ..training.preparing import space_at
 
     if isinstance(space, BypassSpace):
         return space
-    named = isinstance(space, str) and space in FAMILIES
+    named = isinstance(space, str) and space in (*FAMILIES, *KNOWN)
     given: Any = {"family": space} if named else space
     if hasattr(given, "keys"):
         if given.get("family") == "bypass":
             return BypassSpace.from_dict(given)
-        read: SearchSpace = space_at(given, images)
+        read: SearchSpace | BlockSpace = space_at(given, images)
         return read
     return as_space(space)
 
@@ -193,7 +210,7 @@ def _recipe(
     return recipe_of(given, epochs, batch_size, images)
 
 
-def _start_of(folder: str, space: SearchSpace | BypassSpace) -> str:
+def _start_of(folder: str, space: SearchSpace | BypassSpace | BlockSpace) -> str:
     """Return what tells the weights to start from; an error where they are of another space."""
     import hashlib
 

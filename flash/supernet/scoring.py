@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..base.checks import integer, parse_json, path_of, public, read_text
-from ..errors import ArgumentError, FormatError
+from ..errors import ArgumentError, FlashError, FormatError
 from .epochs import one_thread
 from .weights import Weights, weights_of
 
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     import torch
 
     from ..networks.architecture import Architecture
+    from ..spaces.blocks.network import BlockNetwork
+    from ..spaces.blocks.space import BlockSpace
     from ..spaces.bypass import BypassSpace
     from ..spaces.space import SearchSpace
     from ..training.data import Dataset, Pair
     from ..training.images import Data
 
-    # An architecture of the families; a flat index, a name, or a row of choice indices.
-    Chosen: TypeAlias = Architecture | int | str | Sequence[int]
+    # A network of the families or of blocks; a flat index, a name, or a row of choice indices.
+    Chosen: TypeAlias = Architecture | BlockNetwork | int | str | Sequence[int]
 
 __all__ = ["CALIBRATION", "Supernet", "checkpoint_of", "held_facts"]
 
@@ -36,7 +38,7 @@ class Supernet:
 
     Attributes
     ----------
-    space : SearchSpace or BypassSpace
+    space : SearchSpace, BypassSpace or BlockSpace
     folder : str
         Where its checkpoint lies.
     module : torch.nn.Module
@@ -47,7 +49,7 @@ class Supernet:
         Of training, over all runs that it took.
     """
 
-    space: SearchSpace | BypassSpace
+    space: SearchSpace | BypassSpace | BlockSpace
     folder: str
     device: str
     seed: int
@@ -86,7 +88,7 @@ class Supernet:
         *,
         test: Pair | None = None,
         test_fraction: float = 0.2,
-        space: SearchSpace | BypassSpace | None = None,
+        space: SearchSpace | BypassSpace | BlockSpace | None = None,
         device: str = "auto",
     ) -> Supernet:
         """Return the supernet of a folder that `flash.train_supernet` left.
@@ -96,8 +98,9 @@ class Supernet:
         folder : path
         dataset, test, test_fraction
             As they were given to `flash.train_supernet`: subnets are judged on its images.
-        space : SearchSpace or BypassSpace, optional
-            Refuse the supernet of another.
+        space : SearchSpace, BypassSpace or BlockSpace, optional
+            Refuse the supernet of another. Of blocks that are functions, which no file holds, it
+            must be given.
         device : {"auto", "cpu", "cuda", "cuda:N"}
 
         Raises
@@ -105,13 +108,11 @@ class Supernet:
         ArgumentError
             If the supernet is one of another space or of other images.
         FormatError
-            If the folder holds no supernet.
+            If the folder holds no supernet, or one of a space that must be given.
         """
         import torch
 
         from ..base.extras import require
-        from ..spaces.network_space import network_space
-        from ..spaces.space import SearchSpace
         from ..training import data
         from ..training.loop import load_state
         from ..training.preparing import device_of
@@ -128,11 +129,7 @@ class Supernet:
                 f"dataset must be the one that the supernet in {where!r} was trained on, "
                 "got other images or another split"
             )
-        given = facts["space"]
-        found: Any = (
-            network_space(given) if given.get("family") == "bypass" else
-            SearchSpace.from_dict(given)
-        )  # fmt: skip
+        found = _space_of(facts["space"], where) if space is None else space
         supernet = cls(weights_of(found, seed), images, where, device_of(torch, device))
         state = load_state(checkpoint_of(where), torch.device(supernet.device))
         supernet._take(state, where)
@@ -153,9 +150,9 @@ class Supernet:
 
         Parameters
         ----------
-        network : Architecture, int, str or sequence of int
-            An architecture of the families; of a space with names a name; a flat index, or a row of
-            choice indices.
+        network : Architecture, BlockNetwork, int, str or sequence of int
+            A network of the space; of a space with names a name; a flat index, or a row of choice
+            indices.
         """
         return self.weights.subnet(network)
 
@@ -163,7 +160,9 @@ class Supernet:
         """Return a subnet as a module of its own, with a copy of the supernet's weights.
 
         Batch norms have the supernet's statistics, those of many subnets: `recalibrate` it, or
-        train it further. Of the families it is what `Architecture.to_torch` gives.
+        train it further. Of the families it is what `Architecture.to_torch` gives, of blocks what
+        `BlockNetwork.to_torch` gives (where an option tells layer rows alone, the block is a module
+        of its rows).
         """
         return self.weights.cut(network)
 
@@ -179,12 +178,15 @@ class Supernet:
         """
         import torch
 
+        from .norms import norms_of
+
         integer("images", images, 2)
-        norms = [one for one in module.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+        norms = norms_of(module)
         kept = [one.momentum for one in norms]
+        module.eval()
         for one in norms:
             one.momentum = 1.0  # the statistics of this batch alone
-        module.train()
+            one.train()
         with torch.no_grad():
             module(self.data["train_x"][:images])
         for one, momentum in zip(norms, kept, strict=True):
@@ -250,6 +252,18 @@ class _One:
 
     def __call__(self, x: Any) -> Any:
         return self.module(x, self.subnet)
+
+
+def _space_of(given: Any, where: str) -> Any:
+    """Return the space that a supernet's folder tells."""
+    from ..spaces.named import space_from
+
+    try:
+        return space_from(given)
+    except FlashError as error:
+        raise FormatError(
+            f"the supernet in {where!r} is of a space that no file holds: say space=...; {error}"
+        ) from None
 
 
 def checkpoint_of(folder: str) -> str:

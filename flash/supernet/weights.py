@@ -85,17 +85,17 @@ class Weights:
     def check(self) -> None:
         """Raise an ArgumentError where modules cannot be made: before anything is trained."""
 
-    def why_not(self, sampling: str) -> str:
-        """Return why subnets cannot be drawn so."""
-        raise NotImplementedError
+    def why_not(self, sampling: str) -> str | None:
+        """Return why subnets cannot be drawn so, or None where they can."""
+        return None
 
     def activations(self) -> int:
         """Return the numbers that the layers of the largest subnet hand on, for one image."""
         raise NotImplementedError
 
     def parameters(self) -> int:
-        """Return how many parameters all networks have together, or 0 where they are but those of
-        the largest."""
+        """Return how many parameters all networks have together; 0 where the largest has them all,
+        whose activations take far more."""
         return 0
 
 
@@ -113,6 +113,7 @@ def weights_of(space: Any, seed: int = 0) -> Weights:
         If no supernet of the space is possible; it says why.
     """
     from ..spaces.backbones import FAMILIES
+    from ..spaces.blocks.space import BlockSpace
     from ..spaces.space import SearchSpace
 
     if getattr(space, "backbone", None) is not None:
@@ -123,7 +124,11 @@ def weights_of(space: Any, seed: int = 0) -> Weights:
         from .of_backbones import BackboneWeights
 
         return BackboneWeights(space, seed)
+    if isinstance(space, BlockSpace):
+        from .of_blocks import BlockWeights
+
+        return BlockWeights(space, seed)
     raise ArgumentError(
-        f"space must be one of {', '.join(FAMILIES)} or a BypassSpace for a supernet, "
-        f"got {shown(getattr(space, 'family', space))}"
+        f"space must be one of {', '.join(FAMILIES)}, a BypassSpace or a BlockSpace for a "
+        f"supernet, got {shown(getattr(space, 'family', space))}"
     )

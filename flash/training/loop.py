@@ -210,8 +210,33 @@ def train_epoch(
     """Train one epoch and return the mean loss per image.
 
     `forward` takes a batch of images and the number of its step and returns logits; the module
-    itself does without.
+    itself does without. What modules draw (dropout) is drawn from (seed, epoch) too; torch's own
+    random numbers are left as they were.
     """
+    import torch
+
+    place = data["train_y"].device
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        torch.manual_seed(_drawn(seed, epoch))
+        return _epoch(module, data, optimizer, recipe, seed, epoch, forward)
+
+
+def _drawn(seed: int, epoch: int) -> int:
+    """Return the seed of what modules draw in an epoch."""
+    from ..base.seeds import stream
+
+    return stream(seed, epoch, 1) >> 1
+
+
+def _epoch(
+    module: Any,
+    data: dict[str, Any],
+    optimizer: Any,
+    recipe: Recipe,
+    seed: int,
+    epoch: int,
+    forward: Callable[[Any, int], Any] | None,
+) -> float:
     import torch
     from torch.nn.functional import cross_entropy
 

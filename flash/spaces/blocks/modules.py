@@ -11,7 +11,7 @@ from ...networks.network import Network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, TypeVar
 
     import torch
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Shape = tuple[int, ...]
 
-__all__ = ["build_module", "of_rows", "on_meta", "read", "seeded"]
+__all__ = ["build_module", "of_rows", "on_meta", "put_together", "read", "seeded"]
 
 
 def on_meta(build: Callable[[], T]) -> T:
@@ -153,20 +153,29 @@ def build_module(net: BlockNetwork, seed: int) -> torch.nn.Module:
         if any(module is None for _, module in parts):
             *_, (_, end) = net.named()
             return of_rows(net.network(), end.shape_out, seed)
-        found = nn.Sequential()
-        for (name, module), (cell, fragment) in zip(parts, net.labelled(), strict=True):
-            assert module is not None
-            if all(layer.kind != "concat" for layer in fragment.network.layers):
-                _tell(module, "flash_cell", cell)
-            found.add_module(name, module)
+        found = put_together(net, [module for _, module in parts if module is not None])
         for module in found:
             join: Any = getattr(module, "flash_joined", None)
             if join is not None:  # where weights are another block's
                 join(found)
-        _tell(found, "architecture", net)
         return found
 
     return seeded(build, seed)
+
+
+def put_together(net: BlockNetwork, modules: Sequence[torch.nn.Module]) -> torch.nn.Sequential:
+    """Return a network of blocks made of their modules, in order."""
+    from torch import nn
+
+    found = nn.Sequential()
+    for (name, fragment), (cell, _), module in zip(
+        net.named(), net.labelled(), modules, strict=True
+    ):
+        if all(layer.kind != "concat" for layer in fragment.network.layers):
+            _tell(module, "flash_cell", cell)
+        found.add_module(name, module)
+    _tell(found, "architecture", net)
+    return found
 
 
 def _tell(module: Any, name: str, value: object) -> None:

@@ -492,9 +492,7 @@ class Numbering:
 
     def fragments_of(self, row: Sequence[int]) -> list[tuple[str, int, Fragment]]:
         """Return the blocks of a checked row: name, number of the cell, and the block."""
-        names = self.names
         found: list[tuple[str, int, Fragment]] = []
-        many = [max(stage.depths) > 1 for stage in self.stages]
         variant, rows = self.rows_of(row)
         first = [0]  # cell of NN-Degree that a cell begins with
         for cell in self.layouts[variant].cells:
@@ -504,8 +502,7 @@ class Numbering:
             label = first[number]
             if cell.apart:
                 label += spot.place - cell.spots[0].place
-            name = names[spot.stage]
-            found.append((f"{name}_{spot.place}" if many[spot.stage] else name, label, one))
+            found.append((self.name_of(spot), label, one))
         return found
 
     def _placed(self, variant: int, rows: Sequence[int]) -> Iterator[tuple[int, Fragment, Spot]]:
@@ -521,6 +518,37 @@ class Numbering:
                 if one is not None:
                     yield number, one, spot
                     shape, into = one.shape_out, width
+
+    def name_of(self, spot: Spot) -> str:
+        """Return how networks call the block of a place: "body_0", or "stem" where it is alone."""
+        name = self.names[spot.stage]
+        return f"{name}_{spot.place}" if max(self.stages[spot.stage].depths) > 1 else name
+
+    def reachable(self) -> dict[str, list[Fragment]]:
+        """Return every block that may stand at each place, at each shape that reaches it.
+
+        By the places' names; each block once, in an order that depends on nothing but the space.
+        They are the objects that `fragments_of` gives.
+        """
+        found: dict[str, dict[int, Fragment]] = {}
+        for layout in self.layouts:
+            shapes: dict[int, Shape] = {self.space.channels: layout.shape}
+            for cell in layout.cells:
+                after: dict[int, Shape] = {}
+                follows = self.stages[cell.stage].widths is None
+                for first in cell.into:
+                    for width in (first,) if follows else cell.widths:
+                        into, shape = first, shapes[first]
+                        for spot in cell.spots:
+                            own = found.setdefault(self.name_of(spot), {})
+                            for choice in range(len(spot.options)):
+                                one = self.fragment(spot, choice, into, width, shape)
+                                if one is not None:
+                                    own[id(one)] = one
+                            into, shape = width, self.shape_after(spot, into, width, shape)
+                        after[width] = shape
+                shapes = after
+        return {name: list(some.values()) for name, some in found.items()}
 
     def input_of(self, row: Sequence[int]) -> Shape:
         """Return what a network reads."""
