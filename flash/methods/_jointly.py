@@ -70,21 +70,18 @@ class _Run:
         networks = np.array(state["networks"], dtype=np.int64).reshape(-1, columns)
         self.task.go_on(networks, state["asked"])
 
-    def keep(self, epochs: int) -> None:
-        """Leave all that a run needs to go on from here."""
-        self.learner.keep(
-            epochs,
-            {
-                "logits": self.at.logits.tolist(),
-                "joint": self.joint is None,
-                "iterations": self.iterations,
-                "passes": self.passes,
-                "sure": self.sure,
-                "last": [list(row) for row in self.last],
-                "networks": self.task.networks.tolist(),
-                "asked": self.task.asked,
-            },
-        )
+    def state(self) -> dict[str, Any]:
+        """Return all that a run needs to go on from here."""
+        return {
+            "logits": self.at.logits.tolist(),
+            "joint": self.joint is None,
+            "iterations": self.iterations,
+            "passes": self.passes,
+            "sure": self.sure,
+            "last": [list(row) for row in self.last],
+            "networks": self.task.networks.tolist(),
+            "asked": self.task.asked,
+        }
 
     def train(self) -> str | None:
         """Train until the distribution is sure, or return what cut it short."""
@@ -100,7 +97,7 @@ class _Run:
                 self._iterate(batches, warm=epoch < self.task.options["warmup"])
                 if self.sure:
                     break
-            self.keep(epoch + 1)
+            learner.keep(epoch + 1, self.state, self.sure or epoch + 1 == learner.epochs)
         return None
 
     def _switch(self) -> None:

@@ -25,7 +25,7 @@ from ..errors import ArgumentError, TrainingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Any
 
@@ -141,6 +141,8 @@ class JointTraining:
         self.optimizer: Any = optimizer_for(self.supernet.module, self.recipe)
         self.state: dict[str, Any] | None = None
         self.done, self.seconds, self.loss = 0, 0.0, math.nan
+        self._parameters = list(self.supernet.module.parameters())
+        self._kept, self._kept_at, self._writing = 0, 0.0, 0.0  # epochs, when, how long it took
         self._ledger: Any = None
         self._threads: Any = None
         self._began = 0.0
@@ -166,7 +168,8 @@ class JointTraining:
                     raise ArgumentError(f"out holds the checkpoint of another run: {self._path!r}")
                 module.load_state_dict(state["module"])
                 self.optimizer.load_state_dict(state["optimizer"])
-                self.done, self.seconds = state["epochs"], state["seconds"]
+                self.done = self._kept = state["epochs"]
+                self.seconds = state["seconds"]
                 self.loss, self.state = state["train_loss"], state["search"]
             elif self._start is not None:
                 held = load_state(checkpoint_of(os.fspath(self._start)), place)
@@ -265,17 +268,17 @@ class JointTraining:
         subnets = [self.supernet.subnet(one) for one in networks]
         with self._chance(iteration, 0):
             self.loss = mixture_step(
-                module, subnets, times, images, labels, counted or len(labels), self.recipe
+                *(module, self._parameters, subnets, times, images, labels),
+                *(counted or len(labels), self.recipe),
             )
         if not math.isfinite(self.loss):
             raise TrainingError(
                 f"the loss is {self.loss} in iteration {iteration + 1}: a smaller learning_rate "
-                f"than {self.recipe.learning_rate} may do; {self.done} epochs are kept in "
-                f"{self.folder!r}"
+                f"than {self.recipe.learning_rate} may do; {self._kept} epochs are kept "
+                f"in {self.folder!r}"
             )
-        torch.nn.utils.clip_grad_norm_(module.parameters(), self.recipe.clip)
+        torch.nn.utils.clip_grad_norm_(self._parameters, self.recipe.clip)
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
 
     def weigh(
         self,
@@ -312,22 +315,16 @@ class JointTraining:
         scope = torch.random.fork_rng(devices=[place] if place.type == "cuda" else [])
         return _Seeded(scope, stream(self.supernet.seed, iteration, 2 + which) >> 1)
 
-    def keep(self, epochs: int, state: dict[str, Any]) -> None:
-        """Write the weights, with what the method keeps: tensors, numbers and text."""
+    def keep(self, epochs: int, state: Callable[[], dict[str, Any]], last: bool) -> None:
+        """Write the weights, with what the method keeps: tensors, numbers and text.
+
+        Not before the last time unless ten times as long has gone as the writing took: a space of
+        many options has many weights.
+        """
+        import time
+
         from ..training.loop import save_state
 
-        save_state(
-            self._path,
-            {
-                "key": self._key,
-                "module": self.supernet.module.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "epochs": epochs,
-                "seconds": self._spent(),
-                "train_loss": self.loss,
-                "search": state,
-            },
-        )
         self.done = epochs
         if self._progress:
             import sys
@@ -337,6 +334,23 @@ class JointTraining:
                 file=sys.stderr,
                 flush=True,
             )
+        now = time.perf_counter()
+        if not last and now - self._kept_at < 10.0 * self._writing:
+            return
+        save_state(
+            self._path,
+            {
+                "key": self._key,
+                "module": self.supernet.module.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "epochs": epochs,
+                "seconds": self._spent(),
+                "train_loss": self.loss,
+                "search": state(),
+            },
+        )
+        self._kept, self._kept_at = epochs, time.perf_counter()
+        self._writing = self._kept_at - now
 
 
 class _Seeded:
@@ -366,8 +380,16 @@ def halves(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return order[: count // 2], order[count // 2 :]
 
 
+def _scale(parameters: Sequence[torch.nn.Parameter], factor: float) -> None:
+    """Multiply the gradients that there are."""
+    for parameter in parameters:
+        if parameter.grad is not None:
+            parameter.grad.mul_(factor)
+
+
 def mixture_step(
     module: Any,
+    parameters: Sequence[torch.nn.Parameter],
     subnets: Sequence[Any],
     times: Sequence[int],
     images: torch.Tensor,
@@ -380,34 +402,25 @@ def mixture_step(
     One network's pass is in memory at a time: the gradients of all are summed by their weights
     q_k, which are rescaled whenever a network has more likelihood than all before it.
     """
-    import torch
     from torch.nn.functional import cross_entropy
 
     from ..training.loop import autocast
 
-    parameters = list(module.parameters())
-    sums: list[torch.Tensor | None] = [None] * len(parameters)
+    for parameter in parameters:
+        parameter.grad = None
     top, total = -math.inf, 0.0
     for subnet, n in zip(subnets, times, strict=True):
         with autocast(images.device, recipe):
             logits = module(images, subnet)
         loss = cross_entropy(logits.float(), labels)
-        slopes = torch.autograd.grad(loss, parameters, allow_unused=True)
         likely = -counted * float(loss.detach()) + math.log(n)
         if math.isnan(likely):
             return math.nan
         if likely > top:
-            shrink = math.exp(top - likely)
-            total, top = total * shrink, likely
-            for own in sums:
-                if own is not None:
-                    own.mul_(shrink)
+            _scale(parameters, math.exp(top - likely))
+            total, top = total * math.exp(top - likely), likely
         share = math.exp(likely - top)
         total += share
-        for k, slope in enumerate(slopes):
-            if slope is not None:
-                own = sums[k]
-                sums[k] = slope * share if own is None else own.add_(slope, alpha=share)
-    for parameter, own in zip(parameters, sums, strict=True):
-        parameter.grad = None if own is None else own.div_(total)
+        (share * loss).backward()  # adds to what is there
+    _scale(parameters, 1.0 / total)
     return -(top + math.log(total) - math.log(sum(times))) / counted
