@@ -22,7 +22,7 @@ from typing import cast
 import numpy as np
 
 from ._task import Stop
-from .fp_nas import Distribution, count_for
+from .fp_nas import Distribution, count_for, less_cost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,10 +134,7 @@ class _Run:
             q = np.zeros(len(rows))
             q[real] = np.exp(likely[place] - likely.max())
             q /= q.sum()
-            over = np.where(real, over, 0.0)
-            if over.any():
-                q -= options["beta"] * over / over.sum()
-            at.move(picks, q, options["learning_rate"])
+            at.move(picks, less_cost(q, over, options["beta"]), options["learning_rate"])
         for row in rows[real & (over == 0.0)].tolist():
             self.last.pop(tuple(row), None)
             self.last[tuple(row)] = None

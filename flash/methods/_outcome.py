@@ -100,6 +100,9 @@ def _found(
     otherwise += told(task)
     if proof.attained:
         otherwise += f"; {KNOWN}"
+    status, message = verdict(optimal, fields["stopped"], otherwise)
+    if status == "TIME_LIMIT":  # whose message leaves out the rest
+        message += told(task)
     row = ground.network_row(best.row)
     return result_at(
         ground.space,
@@ -107,7 +110,7 @@ def _found(
         budgets,
         row,
         best.metrics.tolist(),
-        verdict(optimal, fields["stopped"], otherwise),
+        (status, message),
         predictor=task.predictor,
         accuracy=best.accuracy if task.evaluator.score == "accuracy" else None,
         objective=task.reported(best.merit),

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("OPTIONS", "Distribution", "Scale", "count_for", "descend", "factorised", "given_counts"),
-    *("joint_groups", "layers_of", "run", "unfit_options"),
+    *("joint_groups", "layers_of", "less_cost", "run", "unfit_options"),
 ]
 
 MOST_CHOICES = 16  # of a variable, above which it is drawn by two digits at first
@@ -355,10 +355,7 @@ def descend(task: Task, at: Distribution, joint: list[NDArray[np.int64]] | None)
         rows, picks = at.draw(task.rng, n)
         answers = task.evaluate(rows, over=True)
         weights = scale.weights(answers, options["sharpness"])
-        over = answers.excess
-        total = over[np.isfinite(over)].sum()
-        if total > 0.0:
-            weights = weights - options["beta"] * np.where(np.isfinite(over), over, 0.0) / total
+        weights = less_cost(weights, answers.excess, options["beta"])
         at.move(picks, weights, options["learning_rate"])
     if at.entropy > options["ends_at"] * first:
         task.remark = (
@@ -367,6 +364,19 @@ def descend(task: Task, at: Distribution, joint: list[NDArray[np.int64]] | None)
             "ends a search"
         )
     task.evaluate(at.mode())
+
+
+def less_cost(
+    q: NDArray[np.float64], excess: NDArray[np.float64], beta: float
+) -> NDArray[np.float64]:
+    """Return ``q_k - beta C_k / sum_j C_j``: what draws weigh in the step of the distribution.
+
+    Costs are ``C_k = max(0, cost/budget - 1)``; without any there is nothing to be taken off, and
+    what is no network (of infinite cost) has no part.
+    """
+    costs = np.where(np.isfinite(excess), excess, 0.0)
+    total = float(costs.sum())
+    return q - beta * costs / total if total > 0.0 else q
 
 
 def count_for(
