@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from .spaces.choices import Range as Range
     from .spaces.known.convnext import ConvNeXt as ConvNeXt
     from .spaces.known.decoder import Decoder as Decoder
+    from .spaces.known.fbnet_v2 import FBNetV2 as FBNetV2
     from .spaces.known.hurricane import Hurricane as Hurricane
     from .spaces.known.mcunet import MCUNet as MCUNet
     from .spaces.known.mobilenet_v3 import MobileNetV3 as MobileNetV3
@@ -116,6 +117,7 @@ _HOME = {
     "Decoder": "spaces.known.decoder",
     "DenseNet": "spaces.space",
     "Evaluator": "evaluators",
+    "FBNetV2": "spaces.known.fbnet_v2",
     "FlashError": "errors",
     "FleetResult": "fleets.fleet",
     "Hurricane": "spaces.known.hurricane",
@@ -185,7 +187,7 @@ _HOME = {
 __all__ = [
     "AccuracyPredictor", "Architecture", "BlockNetwork", "BlockSpace", "BypassSpace", "Cell",
     "CellNetwork", "ChoiceFront", "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison",
-    "ConvNeXt", "Cost", "Decoder", "DenseNet", "Evaluator", "FlashError", "FleetResult",
+    "ConvNeXt", "Cost", "Decoder", "DenseNet", "Evaluator", "FBNetV2", "FlashError", "FleetResult",
     "Hurricane", "Layer", "LayerTarget", "MCUNet", "MeasuredChoices", "Measurement", "MethodOption",
     "MobileNetV2", "MobileNetV3", "Network", "NetworkSpace", "Option", "PNASCells", "ParetoFront",
     "Plugin", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult", "SearchSpace",

@@ -151,8 +151,8 @@ def _prepare_search(parser: ArgumentParser) -> None:
     parser.description = "Find the best network of a space for a target and its budgets."
     parser.epilog = SEARCH_EXAMPLES
     add = parser.add_argument
-    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, mobilenet-v3, "
-        "convnext, vit, decoder, mcunet, hurricane, a plugin's, or a file")  # fmt: skip
+    add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, "
+        "mobilenet-v3, convnext, vit, decoder, mcunet, fbnet-v2, hurricane, a plugin's, or a file")  # fmt: skip
     add("target", metavar="TARGET", nargs="*", help="names or files of targets")
     _fleet_options(parser)
     add_budgets(parser)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..solving.ground import Ground
     from ..supernet.drawing import Pools
+    from ..supernet.joint import JointTraining
     from ..supernet.scoring import Supernet
     from ..training.data import Dataset, Pair
     from ..training.loop import Recipe
@@ -175,6 +176,30 @@ class SupernetEvaluator(Evaluator):
                 space, self.dataset, out=self.folder, pools=self.pools, **self.settings
             )
         return self.supernet
+
+    def jointly(self, space: Any, search: Mapping[str, Any]) -> JointTraining:
+        """Return what trains a supernet's weights together with a method's distribution.
+
+        Parameters
+        ----------
+        space : the space searched
+        search : mapping
+            Plain data that say what draws the networks.
+
+        Raises
+        ------
+        ArgumentError
+            If this one was given a supernet, and knows no dataset, or settings that belong to a
+            training before the search (sampling, subnets).
+        """
+        if self.dataset is None:
+            raise ArgumentError(
+                "evaluator must be a SupernetEvaluator of a dataset where weights are trained "
+                "jointly, got one of a trained supernet"
+            )
+        from ..supernet.joint import JointTraining
+
+        return JointTraining(space, self.dataset, self.folder, search, **self.settings)
 
     def focused(
         self, ground: Ground, pools: Pools, share: float = 1.0

@@ -98,10 +98,12 @@ def _found(
     if optimal:
         bound = best.merit
     otherwise = f"best that {fields['method']} found{ended(fields['stopped'])}"
-    if task.remark is not None:
-        otherwise += f"; {task.remark}"
+    otherwise += told(task)
     if proof.attained:
         otherwise += f"; {KNOWN}"
+    status, message = verdict(optimal, fields["stopped"], otherwise)
+    if status == "TIME_LIMIT":  # whose message leaves out the rest
+        message += told(task)
     row = ground.network_row(best.row)
     return result_at(
         ground.space,
@@ -109,7 +111,7 @@ def _found(
         budgets,
         row,
         best.metrics.tolist(),
-        verdict(optimal, fields["stopped"], otherwise),
+        (status, message),
         predictor=task.predictor,
         accuracy=best.accuracy if task.evaluator.score == "accuracy" else None,
         objective=task.reported(best.merit),
@@ -121,6 +123,11 @@ def _found(
         **ground.facts(row),
         **fields,
     )
+
+
+def told(task: Task) -> str:
+    """Return what a method has to say of its end."""
+    return "" if task.remark is None else f"; {task.remark}"
 
 
 def _binding(
@@ -162,7 +169,7 @@ def _nothing(
         ground.target,
         budgets,
         why,
-        message=f"{fields['method']} found no network within the budgets",
+        message=f"{fields['method']} found no network within the budgets{told(task)}",
         upper_bound=None if bound is None or bound == -INF else task.reported(bound),
         elapsed_s=perf_counter() - started,
         **fields,

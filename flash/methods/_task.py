@@ -163,6 +163,7 @@ class Task:
         self._limited = [k for k in limits_on(limits) if k != Metric.SCORE]
         self._limits = np.array([limits[k] for k in self._limited])[:, None]
         self._known: dict[Any, float] = {}
+        self._drawn: dict[Any, tuple[int, ...]] = {}
         self._idle = self._idle_calls = 0
         self._from = 0  # evaluations before the evaluator was another
         self._started = perf_counter()
@@ -204,13 +205,14 @@ class Task:
             return keys
         return [row.tobytes() for row in rows]
 
-    def excess(self, rows: Rows) -> Floats:
+    def excess(self, rows: Rows, *, look: bool = True) -> Floats:
         """Return how far rows are over the budgets (0: within), by the cost model alone.
 
-        Neither samples nor evaluations: it only looks at the limits of time.
+        Neither samples nor evaluations: it only looks at the limits of time, where it is to.
         """
         rows = self._rows(rows)
-        self._look()
+        if look:
+            self._look()
         return self._over(self.ground.costs(rows))
 
     def evaluate(self, rows: Rows, *, over: bool = False) -> Answers:
@@ -298,11 +300,50 @@ class Task:
         found = self.evaluator.focused(self.ground, pools, share)
         if found is None:
             return False
-        self.evaluator, seconds = found
+        self.judge_by(*found)
+        return True
+
+    def judge_by(self, evaluator: Evaluator, seconds: float) -> None:
+        """Have another evaluator from here on, which took so long to prepare: see `focus`."""
+        self.evaluator = evaluator
         self.cost_s += seconds
         self._known, self._from = {}, self.nfev
         self.best = self.journal = None
-        return True
+
+    def drawn(self, rows: Rows) -> tuple[Rows, Floats]:
+        """Count rows that the method weighs by itself; return (canonical rows, their excess).
+
+        All are samples, and each network is an evaluation the first time, as by `evaluate`.
+
+        Raises
+        ------
+        Stop
+            At a limit. One evaluation of `max_evals` stays for the answer.
+        """
+        rows = self._rows(rows)
+        self._look()
+        fresh = {
+            key: tuple(row)
+            for key, row in zip(self.keys(rows), rows.tolist(), strict=True)
+            if key not in self._drawn
+        }
+        if self.max_evals is not None and self.nfev + len(fresh) >= self.max_evals:
+            raise Stop("max_evals")
+        self._drawn.update(fresh)
+        self.asked += len(rows)
+        self.nfev += len(fresh)
+        return rows, self._over(self.ground.charge(rows))
+
+    @property
+    def networks(self) -> Rows:
+        """What `drawn` has counted, each network once, in the order of coming."""
+        return np.array(list(self._drawn.values()), dtype=np.int64).reshape(-1, len(self.lengths))
+
+    def go_on(self, networks: Rows, asked: int) -> None:
+        """Count what a run drew that this one goes on from."""
+        self._drawn = dict(zip(self.keys(networks), map(tuple, networks.tolist()), strict=True))
+        self.nfev += len(self._drawn)
+        self.asked += asked
 
     # How it is done
 

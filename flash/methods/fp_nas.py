@@ -21,6 +21,11 @@ A distribution over networks is drawn from, and moved towards what was good amon
 - At the end the most probable network is the answer (here: evaluated like the others, and the best
   within the budgets returned).
 
+With ``weights="joint"`` and a `SupernetEvaluator` of a dataset it is as the paper has it: a
+supernet's weights are trained together with the distribution, and P_k is the likelihood of a batch
+(`flash.methods._jointly`, `flash.supernet.joint`). The options sharpness and the scale of merits
+have no part in that.
+
 PARSEC (Casale et al., arXiv 1902.05116) is the same with a fixed number of draws and the joint
 distribution from the start: `flash.methods.parsec`.
 """
@@ -28,7 +33,7 @@ distribution from the start: `flash.methods.parsec`.
 from __future__ import annotations
 
 from itertools import product
-from math import ceil, sqrt
+from math import ceil, prod, sqrt
 
 import numpy as np
 
@@ -36,11 +41,17 @@ from . import MethodOption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
     from numpy.typing import NDArray
 
     from ._task import Answers, Task
 
-__all__ = ["OPTIONS", "Distribution", "Scale", "count_for", "descend", "joint_groups", "run"]
+__all__ = [
+    *("OPTIONS", "Distribution", "Scale", "count_for", "descend", "factorised", "given_counts"),
+    *("joint_groups", "layers_of", "less_cost", "run", "unfit_options"),
+]
 
 MOST_CHOICES = 16  # of a variable, above which it is drawn by two digits at first
 MOST_JOINT = 4096  # choices of a cell, above which its variables stay apart
@@ -63,6 +74,20 @@ OPTIONS = {
         0.02, 0.0, 1.0, about="share of the first entropy at which the search ends"
     ),
     "iterations": MethodOption(2000, 1, 1 << 30, about="at most"),
+    "per_nat": MethodOption(
+        0.0, 0.0, 1e3, about="draws per nat of entropy, the paper's lambda (1/4); 0: by samples"
+    ),
+    "weights": MethodOption(
+        "given",
+        choices=("given", "joint"),
+        about="joint: a supernet's are trained with the distribution",
+    ),
+    "images": MethodOption(
+        8.0, 0.0, 1e6, about="joint: images that a batch counts for; 0: all, as in the paper"
+    ),
+    "warmup": MethodOption(
+        0, 0, 1 << 20, about="joint: epochs before the distribution moves"
+    ),
 }
 
 
@@ -85,6 +110,8 @@ class Distribution:
     p : float64 array of the same shape
     entropy : float
         In nats.
+    parameters : int
+        Logits: those of every factor.
     """
 
     def __init__(
@@ -111,6 +138,7 @@ class Distribution:
             values = product(*(range(int(lengths[k])) for k in one))
             self._rows[f, :size, one] = np.array(list(values), dtype=np.int64).T
         self._factors = np.arange(len(columns))
+        self.parameters: int = sum(sizes)
         self.refresh()
 
     def refresh(self) -> None:
@@ -144,6 +172,27 @@ class Distribution:
     def mode(self) -> NDArray[np.int64]:
         """Return the most probable row, shape (1, variables)."""
         return self.rows(self.p.argmax(axis=1)[None])
+
+    def by_probability(self) -> Iterator[NDArray[np.int64]]:
+        """Yield rows of shape (1, variables) from the most probable on.
+
+        A row may come again where different digits of a variable are the same choice.
+        """
+        from heapq import heappop, heappush
+
+        with np.errstate(invalid="ignore"):
+            logits = self.logits - self.logits.max(axis=1, keepdims=True)
+        order = np.argsort(-logits, axis=1, kind="stable")
+        loss = -np.take_along_axis(logits, order, axis=1)  # of each rank, to the most probable
+        counts = np.isfinite(loss).sum(axis=1).tolist()
+        heap: list[tuple[float, tuple[int, ...], int]] = [(0.0, (0,) * len(counts), 0)]
+        while heap:
+            lost, ranks, last = heappop(heap)
+            yield self.rows(order[self._factors, list(ranks)][None])
+            for f in range(last, len(counts)):  # each set of ranks comes by one way only
+                if (rank := ranks[f] + 1) < counts[f]:
+                    more = lost - loss[f, rank - 1] + loss[f, rank]
+                    heappush(heap, (float(more), (*ranks[:f], rank, *ranks[f + 1 :]), f))
 
     def move(self, picks: NDArray[np.int64], weights: NDArray[np.float64], rate: float) -> None:
         """Go up the gradient ``sum_k weights_k grad log P(A_k)``."""
@@ -193,34 +242,104 @@ class Scale:
         return found
 
 
+def unfit_options(judge: Any, objective: Any, options: dict[str, Any]) -> str | None:
+    """Return why options do not go with an evaluator and an objective, or None where they do."""
+    if options["weights"] != "joint":
+        return None
+    if not hasattr(judge, "jointly") or judge.dataset is None:
+        trained = " of a trained supernet" if hasattr(judge, "jointly") else f" by {judge.name}"
+        return (
+            "options['weights'] 'joint' needs a SupernetEvaluator of a dataset, such as "
+            f"flash.SupernetEvaluator('digits', out=...), got one{trained}"
+        )
+    if objective not in (None, "accuracy"):
+        return (
+            "objective must be 'accuracy' where weights are trained jointly: networks are weighed "
+            f"by their likelihood, and costs are budgets; got {objective!r}"
+        )
+    return None
+
+
 def run(task: Task) -> None:
     """Search until the distribution is all but certain, or a limit."""
+    descend(task, factorised(task), joint_groups(task))
+
+
+def factorised(task: Task) -> Distribution:
+    """Return a distribution with a factor for each variable.
+
+    What a block is given has a factor for each: kernel, expansion and so on. Another variable of
+    many choices has two digits.
+    """
     factors: list[NDArray[np.int64]] = []
     digits: list[tuple[int, int] | None] = []
     for k in [k for group in task.groups for k in group]:
         n = int(task.lengths[k])
-        low = ceil(sqrt(n))
         own: list[tuple[int, int] | None] = [None]
-        if n > MOST_CHOICES:
+        counts = given_counts(task.space, int(k))
+        if counts is not None and len(counts) > 1:
+            own = [(prod(counts[place + 1 :]), one) for place, one in enumerate(counts)]
+        elif n > MOST_CHOICES:
+            low = ceil(sqrt(n))
             own = [(low, -(-n // low)), (1, low)]
         factors += [np.array([k])] * len(own)
         digits += own
-    many = digits if any(digits) else None
-    descend(task, Distribution(factors, task.lengths, many), joint_groups(task))
+    return Distribution(factors, task.lengths, digits if any(digits) else None)
+
+
+def given_counts(space: Any, k: int) -> list[int] | None:
+    """Return the choices of each thing that a block is given, where variable `k` is a block.
+
+    None where it is none, or one of several options.
+    """
+    numbering = getattr(space, "numbering", None)
+    if numbering is None:
+        return None
+    variable = numbering.all[k]
+    if variable.kind != "block":
+        return None
+    variants = numbering.stages[variable.stage].variants
+    options = {id(variants[one].option): variants[one].option
+               for one in numbering.options[variable.stage][variable.place > 0]}  # fmt: skip
+    if len(options) != 1 or (option := next(iter(options.values()))) is None:
+        return None
+    return [len(some) for some in option.choices.values() if len(some) > 1]
 
 
 def joint_groups(task: Task) -> list[NDArray[np.int64]]:
-    """Return the variables of each cell, those of one with too many choices one by one."""
+    """Return the variables of each cell, those of one with too many choices one by one.
+
+    In a space of blocks these are layers: a block, the first of a stage with the stage's width.
+    """
     joint: list[NDArray[np.int64]] = []
-    for group in task.groups:
+    for group in layers_of(task):
         fits = float(np.prod(task.lengths[group].astype(float))) <= MOST_JOINT
         joint += [group] if fits else [np.array([k]) for k in group]
     return joint
 
 
+def layers_of(task: Task) -> list[NDArray[np.int64]]:
+    """Return which variables are a cell's, or a layer's."""
+    numbering = getattr(task.space, "numbering", None)
+    if numbering is None:
+        return list(task.groups)
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for k in [int(k) for group in task.groups for k in group]:
+        one = numbering.all[k]
+        place = 0 if one.kind == "width" else one.place
+        own = one.kind in ("width", "block")
+        found.setdefault((one.stage, place) if own else (one.name,), []).append(k)
+    return [np.array(columns) for columns in found.values()]
+
+
 def descend(task: Task, at: Distribution, joint: list[NDArray[np.int64]] | None) -> None:
     """Draw and move until the end; `joint` are the cells' variables, for the switch."""
     options = task.options
+    if options["weights"] == "joint":
+        from ._jointly import descend_jointly
+
+        descend_jointly(task, at, joint)
+        return
     first = at.entropy
     scale = Scale()
     for _ in range(options["iterations"]):
@@ -230,20 +349,43 @@ def descend(task: Task, at: Distribution, joint: list[NDArray[np.int64]] | None)
             if len(joint) < len(at.columns):
                 at = at.joined(joint, task.lengths)
             joint = None
-        n = count_for(at.entropy, first, options["samples"], options["adaptive"])
+        n = count_for(
+            at.entropy, first, options["samples"], options["adaptive"], options["per_nat"]
+        )
         rows, picks = at.draw(task.rng, n)
         answers = task.evaluate(rows, over=True)
         weights = scale.weights(answers, options["sharpness"])
-        over = answers.excess
-        total = over[np.isfinite(over)].sum()
-        if total > 0.0:
-            weights = weights - options["beta"] * np.where(np.isfinite(over), over, 0.0) / total
+        weights = less_cost(weights, answers.excess, options["beta"])
         at.move(picks, weights, options["learning_rate"])
+    if at.entropy > options["ends_at"] * first:
+        task.remark = (
+            f"cut short by iterations={options['iterations']} with the entropy at "
+            f"{100 * at.entropy / first:.3g} % of the first, where {100 * options['ends_at']:g} % "
+            "ends a search"
+        )
     task.evaluate(at.mode())
 
 
-def count_for(entropy: float, first: float, samples: int, adaptive: bool) -> int:
-    """Return how many networks an iteration draws."""
+def less_cost(
+    q: NDArray[np.float64], excess: NDArray[np.float64], beta: float
+) -> NDArray[np.float64]:
+    """Return ``q_k - beta C_k / sum_j C_j``: what draws weigh in the step of the distribution.
+
+    Costs are ``C_k = max(0, cost/budget - 1)``; without any there is nothing to be taken off, and
+    what is no network (of infinite cost) has no part.
+    """
+    costs = np.where(np.isfinite(excess), excess, 0.0)
+    total = float(costs.sum())
+    return q - beta * costs / total if total > 0.0 else q
+
+
+def count_for(
+    entropy: float, first: float, samples: int, adaptive: bool, per_nat: float = 0.0
+) -> int:
+    """Return how many networks an iteration draws: ``lambda H``, where it is adaptive.
+
+    Without lambda (`per_nat`) it is such that the first iteration draws `samples`.
+    """
     if not adaptive or first <= 0.0:
         return samples
-    return max(FEWEST, round(samples * entropy / first))
+    return max(FEWEST, round(per_nat * entropy if per_nat else samples * entropy / first))

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from . import MethodOption
 from .fp_nas import OPTIONS as _THEIRS
-from .fp_nas import Distribution, descend, joint_groups
+from .fp_nas import Distribution, descend, joint_groups, unfit_options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._task import Task
 
-__all__ = ["OPTIONS", "run"]
+__all__ = ["OPTIONS", "run", "unfit_options"]
 
-_LEFT_OUT = ("samples", "adaptive", "joint_at")
+_LEFT_OUT = ("samples", "adaptive", "joint_at", "per_nat")
 OPTIONS = {
     "samples": MethodOption(16, 2, 4096, about="draws of every iteration"),
     **{name: option for name, option in _THEIRS.items() if name not in _LEFT_OUT},
@@ -26,5 +26,5 @@ OPTIONS = {
 
 def run(task: Task) -> None:
     """Search until the distribution is all but certain, or a limit."""
-    task.options = {**task.options, "adaptive": False, "joint_at": 0.0}
+    task.options = {**task.options, "adaptive": False, "joint_at": 0.0, "per_nat": 0.0}
     descend(task, Distribution(joint_groups(task), task.lengths), None)

@@ -208,6 +208,11 @@ def prepare(space: Any, given: Mapping[str, Any]) -> Ready:
         raise ArgumentError(why)
     if callable(given["objective"]):
         raise ArgumentError("an objective function is searched by method 'shgo' only")
+    settings = options_for(method, given["options"])
+    refuse = getattr(_inside(method), "unfit_options", None)
+    why = None if refuse is None else refuse(judge, given["objective"], settings)
+    if why is not None:
+        raise ArgumentError(why)
     return Ready(
         method,
         space,
@@ -215,7 +220,7 @@ def prepare(space: Any, given: Mapping[str, Any]) -> Ready:
         getattr(judge, "predictor", None),  # also where it came as an evaluator
         given["objective"],
         given["compile_objective"],
-        options_for(method, given["options"]),
+        settings,
         given["journal"],
         check_common(given),
     )

@@ -18,6 +18,7 @@ from ..base.names import METRIC_OF, N_METRICS, Metric
 from ..base.record import Record
 from ..problem.compiling import compile_each, count_columns
 from ..problem.objective import least_of, limits_of
+from .binding import Undecided
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,10 +52,6 @@ NEAR = 1e-10  # relative: areas are not so near to each other and different
 NEARLY = 1.0 + 1e-6  # two values so near to each other are not halved any more
 STEPS = 10  # halvings of the common factor of a remedy, before its values are made least
 FARTHEST = 1e200  # factor of a remedy beyond which nothing is asked
-
-
-class Undecided(Exception):
-    """A question took too long."""
 
 
 class Explanation(Record):

@@ -7,7 +7,6 @@ from time import perf_counter
 from ..base.names import METRIC_OF, N_METRICS, Metric
 from ..problem.objective import Objective
 from ..results.binding import ALL_S, margins
-from ..results.binding import Undecided as NotKnown
 from ..results.conflicts import Oracle, Undecided, explain, limits_and_floor
 from .confident import Confident, intervals_of
 
@@ -57,7 +56,7 @@ def binding(
     def best(name: str, limit: float) -> float:
         left = ends_at - perf_counter()
         if left <= 0.0:
-            raise NotKnown
+            raise Undecided
         budgets = {**device.budgets, name: limit}
         if limit == INF:
             del budgets[name]
@@ -66,7 +65,7 @@ def binding(
         run = Confident(own, space, predictor, other, level, perf_counter())
         run.go()
         if run.best is None or not run.proven:
-            raise NotKnown
+            raise Undecided
         return run.best.value
 
     return margins(device.budgets, value, best, lambda one: wanted.report(one, predictor))

@@ -25,6 +25,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "decoder": ("decoder", "Decoder"),
     "mcunet": ("mcunet", "MCUNet"),
     "hurricane": ("hurricane", "Hurricane"),
+    "fbnet-v2": ("fbnet_v2", "FBNetV2"),
 }
 _shared: dict[str, BlockSpace] = {}
 
