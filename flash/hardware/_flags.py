@@ -56,6 +56,9 @@ def flags_for(
     from . import KINDS
 
     flags = [f"{target.name} is doubtful: {one}" for one in known.get("doubts", ())]
+    stated = getattr(KINDS[target.kind], "doubts", None)
+    if stated is not None:
+        flags += [f"{target.name} is an estimate: {one}" for one in stated(target.parameters or {})]
     if known.get("networks") == 0:
         flags.append(
             f"{target.name} is not calibrated: its costs are estimated from its specification"

@@ -115,7 +115,8 @@ cdef inline double weigh_point(SolverState* solver, LatticePoint* p) noexcept no
         if cell.incoming > 1:
             row[c] += <int32_t> (own * cell.space_rows)
         if cell.states > 1:
-            own = p.row[c] // (cell.space_rows // (cell.states // cell.incoming))
+            own = p.row[c] // (cell.space_rows
+                                  // (cell.states // cell.classes // cell.incoming))
     flash_totals(v, row, total)
     p.merit = appraise(solver, p.variant, row, total, -INFINITY)
     return p.merit

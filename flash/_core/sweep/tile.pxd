@@ -60,7 +60,8 @@ cdef inline int64_t own_rows(const flash_cell* cell) noexcept nogil:
 
 
 cdef inline int64_t own_width(const flash_cell* cell, int64_t row) noexcept nogil:
-    return row // (cell.rows // cell.states) if cell.incoming > 1 or cell.states > 1 else 0
+    return (row // (cell.rows // (cell.states // cell.classes))
+            if cell.incoming > 1 or cell.states > 1 else 0)
 
 
 cdef inline int is_coupled(const flash_variant* v) noexcept nogil:

@@ -361,6 +361,9 @@ cdef class Tables:
             self.problem.variants[i].n_cells = cells_within(cells_of[i])
             self.problem.variants[i].cells = cell + j
             j += self.problem.variants[i].n_cells
+        for i in range(j):
+            cell[i].classes = 1
+        self.kept = []
         return 0
 
     cdef int set_links(self, dict links) except -1:
@@ -599,6 +602,16 @@ cdef class Tables:
                               or k == COL_MACS and l.log_macs != 0.0):
             raise ValueError(f"the logarithm of {COLUMNS[k]} needs totals above 0")
         return total
+
+    @property
+    def joined(self) -> bool:
+        """Whether pairs of rows of neighbouring cells add to totals: see `flash_cell.boundary`."""
+        cdef int i, c
+        for i in range(self.problem.n_variants):
+            for c in range(self.problem.variants[i].n_cells):
+                if self.problem.variants[i].cells[c].joined:
+                    return True
+        return False
 
     @property
     def rows(self) -> tuple:

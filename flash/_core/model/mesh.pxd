@@ -1,0 +1,162 @@
+"""What a layer's inputs take from the tiles of the layer before it through a mesh of routers.
+
+The published procedure (see flash/hardware/mesh.py, which has it in Python): a mesh as large as the
+two layers' tiles need, row by row, the sources first; from every source to every destination go
+packets of one flit, first along the row, then along the column. Packets pass a router in four
+cycles and a link in one, and wait for each other where channels are shared. Flows below are in
+packets of one pair of tiles. Loads of all channels follow from how many sources and destinations
+lie on either side, so that none of the pairs is looked at.
+"""
+
+from libc.math cimport ceil, sqrt
+from libc.stdint cimport int64_t
+
+
+cdef enum:
+    MESH_NUMBERS = 8         # of a `Model`'s array, after those of the tile
+    MOST_SIDE = 1024         # of a mesh whose channels are looked at; in a larger one nothing waits
+
+cdef extern from *:
+    """
+    #define FLASH_PER_HOP 5.0     /* cycles of a link and its router */
+    #define FLASH_ENDS 7.0        /* of the first router and both ends */
+    #define FLASH_LEAST_RATE 1e-5 /* packets a cycle of a pair: below it they count as */
+    #define FLASH_FLOOR_RATE 1e-4 /* as many as these */
+    """
+    const double PER_HOP "FLASH_PER_HOP"
+    const double ENDS "FLASH_ENDS"
+    const double LEAST_RATE "FLASH_LEAST_RATE"
+    const double FLOOR_RATE "FLASH_FLOOR_RATE"
+
+
+cdef struct Mesh:            # the numbers of a target file's "mesh"
+    int on
+    double activation_bits, flit_bits
+    double frames_per_s, clock_hz
+    double link, exit        # cycles that a channel is taken beyond a packet's flits
+    double share             # of the waits that independent arrivals would have
+    double most              # load of a channel, at most: beyond it queues have no end
+
+
+cdef struct Crossing:
+    double cycles
+    double links             # flits times links that they pass
+    double routers           # flits times routers
+
+
+cdef inline double shared(double all, double each, double rate, double service,
+                          double most) noexcept nogil:
+    """Packets that wait in a channel, in cycles a cycle: all: its flow, each: the sum of its
+    inputs' squares, as no packet waits for those of its own input."""
+    cdef double load
+    if all * all == each:
+        return 0.0
+    load = all * rate * service
+    if load > most:
+        load = most
+    return (all * all - each) * (rate * rate) * (service * service) * 0.5 / (1.0 - load)
+
+
+cdef inline double before(int64_t n, int64_t side, int64_t column) noexcept nogil:
+    """Of n tiles laid out row by row those in columns below one."""
+    return <double> (n // side * column + min(n % side, column))
+
+
+cdef inline double distance(int64_t sources, int64_t all, int64_t side) noexcept nogil:
+    """Links from the first tiles to the others up to `all`, of all pairs together."""
+    cdef double found = 0.0, near, far, low, high
+    cdef double wanted = <double> (all - sources)
+    cdef int64_t i
+    for i in range(1, side):
+        near = before(sources, side, i)      # across the line before column i
+        low = before(all, side, i) - near
+        found += near * (wanted - low) + (<double> sources - near) * low
+        near = <double> min(sources, i * side)       # across the line above row i
+        high = <double> min(all, i * side) - near
+        # of a row that both lie in nothing goes up
+        far = wanted - high
+        found += near * far + (<double> sources - near) * high
+    return found
+
+
+cdef inline double waiting(const Mesh* m, int64_t sources, int64_t all, int64_t side,
+                           double rate) noexcept nogil:
+    """Cycles that all packets wait, a cycle; rate: packets a cycle of each pair."""
+    cdef double left, right, own, found = 0.0, west, east, north, row, rows
+    cdef int64_t last = (sources - 1) // side, x, y, first, end, part = sources % side, here
+    cdef double link = 1.0 + m.link, out = 1.0 + m.exit
+    if sources == 1 or side > MOST_SIDE:
+        return 0.0
+    # along rows: a whole row of sources, and one that is part of it
+    for y in range(2):
+        rows = <double> (sources // side) if y == 0 else 1.0
+        here = side if y == 0 else part
+        if rows == 0.0 or here == 0:
+            continue
+        for x in range(1, side):
+            left = before(all, side, x) - before(sources, side, x)
+            right = <double> (all - sources) - left
+            own = <double> min(here, x)      # go east between columns x - 1 and x
+            west = own - 1.0 if x - 1 < here else own
+            if own:
+                found += rows * shared(own * right, (west * west + (own - west)) * right * right,
+                                       rate, link, m.most)
+            own = <double> (here - min(here, x))     # and west
+            east = own - 1.0 if x < here else own
+            if own:
+                found += rows * shared(own * left, (east * east + (own - east)) * left * left,
+                                       rate, link, m.most)
+    # down columns, as far as sources turn in, and out of the mesh
+    for x in range(side):
+        first = sources // side + (1 if x < part else 0)     # rows of the destinations
+        end = all // side + (1 if x < all % side else 0)
+        for y in range(last + 1):
+            here = side if y < sources // side else part
+            north = <double> (y * side)
+            west = <double> min(here, x)
+            own = 1.0 if x < here else 0.0
+            east = <double> here - west - own
+            right = <double> max(0, end - max(first, y + 1))     # that lie below row y
+            if right:
+                row = north * north + west * west + east * east + own
+                found += shared((north + <double> here) * right, row * right * right, rate, link,
+                                m.most)
+            if first <= y < end:
+                found += shared(north + <double> here,
+                                north * north + west * west + east * east, rate, out, m.most)
+    return m.share * found
+
+
+cdef inline int64_t side_of(int64_t tiles) noexcept nogil:
+    """Of the smallest square mesh of so many tiles."""
+    cdef int64_t side = <int64_t> sqrt(<double> tiles)
+    while side * side < tiles:
+        side += 1
+    while (side - 1) * (side - 1) >= tiles:
+        side -= 1
+    return side
+
+
+cdef inline void cross(const Mesh* m, int64_t sources, int64_t wanted, double activations,
+                       Crossing* to) noexcept nogil:
+    """What the activations of a layer on `wanted` tiles take from the layer before it."""
+    cdef double pairs = <double> sources * <double> wanted
+    cdef int64_t all = sources + wanted, side = side_of(all)
+    cdef double rate = ((activations * m.activation_bits + m.flit_bits) * m.frames_per_s / pairs
+                        / m.flit_bits / m.clock_hz)
+    cdef double hops = distance(sources, all, side) / pairs, wait, packets
+    if rate < LEAST_RATE:
+        rate = FLOOR_RATE
+    wait = waiting(m, sources, all, side, rate) / (pairs * rate)
+    packets = (activations / pairs * m.activation_bits + m.flit_bits) / m.flit_bits
+    to.cycles = (wait + 1.0) * packets + (PER_HOP * hops + ENDS)
+    packets *= pairs
+    to.links = packets * hops
+    to.routers = packets * (hops + 1.0)
+
+
+cdef inline void read_mesh(Mesh* m, array) except *:
+    """The numbers of the mesh: see `Model`."""
+    m.on = 1
+    (m.activation_bits, m.flit_bits, m.frames_per_s, m.clock_hz, m.link, m.exit, m.share,
+     m.most) = array
