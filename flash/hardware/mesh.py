@@ -25,7 +25,7 @@ BookSim's runs by ``benchmarks.calibration.fit_mesh``; the structure of the wait
 reconstruction, and loads beyond `MOST_LOAD` count as that: a saturated mesh has no latency.
 
 Reconstructions, the procedure's text being silent: tiles lie row by row, sources first. Unlike the
-copy in MNSIM, a side of 30 and more is not passed over; from 1024 on packets wait for none.
+copy in MNSIM, a side of 30 and more is not passed over.
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ cdef struct Work:                # room for the rows of any cell, and what is kn
     double high[N_COLUMNS]
     # of a mesh: see `Ways`
     double* ways                 # of each position the ways before it, and the one after it
+    double* crossings            # of each line: see rows.pxd
     int64_t sources              # tiles of the layer before the cell's first one; 0: no way of its
     int64_t wanted               # of the layer after the cell's last one; 0 likewise,
     double reads                 # and numbers that this reads

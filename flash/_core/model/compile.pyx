@@ -419,7 +419,8 @@ cdef int start_work(Work* work) except -1:
     work.path = <double*> malloc(PATH_ARRAYS * longest * sizeof(double))
     work.n_runs = <int64_t*> malloc(2 * positions * sizeof(int64_t))
     work.ways = <double*> malloc(2 * N_COSTS * positions * sizeof(double))
-    if NULL in (work.depth_number, work.shape, work.path, work.n_runs, work.ways):
+    work.crossings = <double*> malloc(3 * N_COSTS * longest * sizeof(double))
+    if NULL in (work.depth_number, work.shape, work.path, work.n_runs, work.ways, work.crossings):
         raise MemoryError
     work.previous = work.path + longest
     work.earlier = work.path + 2 * longest
@@ -434,6 +435,7 @@ cdef void drop_work(Work* work) noexcept:
     free(work.depth_number)
     free(work.shape)
     free(work.ways)
+    free(work.crossings)
     free(work.n_runs)
     free(work.path)
 

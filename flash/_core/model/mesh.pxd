@@ -14,7 +14,6 @@ from libc.stdint cimport int64_t
 
 cdef enum:
     MESH_NUMBERS = 8         # of a `Model`'s array, after those of the tile
-    MOST_SIDE = 1024         # of a mesh whose channels are looked at; in a larger one nothing waits
 
 cdef extern from *:
     """
@@ -44,32 +43,33 @@ cdef struct Crossing:
     double routers           # flits times routers
 
 
-cdef inline double shared(double all, double each, double rate, double service,
+cdef inline double shared(double all, double each, double channels, double rate, double service,
                           double most) noexcept nogil:
-    """Packets that wait in a channel, in cycles a cycle: all: its flow, each: the sum of its
-    inputs' squares, as no packet waits for those of its own input."""
-    cdef double load
-    if all * all == each:
+    """Packets that wait in channels, in cycles a cycle: all: the flow of each, each: the sum of
+    all their inputs' squares, as no packet waits for those of its own input."""
+    cdef double others = all * all * channels - each, load
+    if others == 0.0:
         return 0.0
     load = all * rate * service
     if load > most:
         load = most
-    return (all * all - each) * (rate * rate) * (service * service) * 0.5 / (1.0 - load)
+    return others * (rate * rate) * (service * service) * 0.5 / (1.0 - load)
 
 
-cdef inline double before(int64_t n, int64_t side, int64_t column) noexcept nogil:
-    """Of n tiles laid out row by row those in columns below one."""
-    return <double> (n // side * column + min(n % side, column))
+cdef inline double before(int64_t full, int64_t part, int64_t column) noexcept nogil:
+    """Of tiles laid out in full rows and a part of one those in columns below one."""
+    return <double> (full * column + min(part, column))
 
 
 cdef inline double distance(int64_t sources, int64_t all, int64_t side) noexcept nogil:
     """Links from the first tiles to the others up to `all`, of all pairs together."""
     cdef double found = 0.0, near, far, low, high
     cdef double wanted = <double> (all - sources)
-    cdef int64_t i
+    cdef int64_t full = sources // side, part = sources % side, whole = all // side
+    cdef int64_t rest = all % side, i
     for i in range(1, side):
-        near = before(sources, side, i)      # across the line before column i
-        low = before(all, side, i) - near
+        near = before(full, part, i)     # across the line before column i
+        low = before(whole, rest, i) - near
         found += near * (wanted - low) + (<double> sources - near) * low
         near = <double> min(sources, i * side)       # across the line above row i
         high = <double> min(all, i * side) - near
@@ -79,51 +79,78 @@ cdef inline double distance(int64_t sources, int64_t all, int64_t side) noexcept
     return found
 
 
+cdef inline double squares(int64_t n) noexcept nogil:
+    """0^2 + 1^2 + ... + (n - 1)^2."""
+    return <double> (n - 1) * <double> n * <double> (2 * n - 1) / 6.0
+
+
+cdef inline double turned(int64_t here, int64_t low, int64_t high) noexcept nogil:
+    """Of columns low to high - 1 in a row of which the first `here` tiles are sources: the squares
+    of how many come from the west, from the east, and of the one there, added up. `here` lies not
+    between."""
+    if low >= here:
+        return <double> (high - low) * (<double> here * <double> here)
+    return (squares(high) - squares(low) + squares(here - low) - squares(here - high)
+            + <double> (high - low))
+
+
 cdef inline double waiting(const Mesh* m, int64_t sources, int64_t all, int64_t side,
                            double rate) noexcept nogil:
     """Cycles that all packets wait, a cycle; rate: packets a cycle of each pair."""
-    cdef double left, right, own, found = 0.0, west, east, north, row, rows
-    cdef int64_t last = (sources - 1) // side, x, y, first, end, part = sources % side, here
+    cdef double left, right, own, through, found = 0.0, rows, north
+    cdef double wanted = <double> (all - sources)
     cdef double link = 1.0 + m.link, out = 1.0 + m.exit
-    if sources == 1 or side > MOST_SIDE:
+    cdef int64_t full = sources // side, part = sources % side, rest = all % side, x, y, here
+    cdef int64_t whole = all // side, low, high, end
+    cdef int64_t edge[4]
+    cdef int i
+    if sources == 1:
         return 0.0
     # along rows: a whole row of sources, and one that is part of it
     for y in range(2):
-        rows = <double> (sources // side) if y == 0 else 1.0
+        rows = <double> full if y == 0 else 1.0
         here = side if y == 0 else part
         if rows == 0.0 or here == 0:
             continue
         for x in range(1, side):
-            left = before(all, side, x) - before(sources, side, x)
-            right = <double> (all - sources) - left
+            left = before(whole, rest, x) - before(full, part, x)
+            right = wanted - left
             own = <double> min(here, x)      # go east between columns x - 1 and x
-            west = own - 1.0 if x - 1 < here else own
-            if own:
-                found += rows * shared(own * right, (west * west + (own - west)) * right * right,
-                                       rate, link, m.most)
-            own = <double> (here - min(here, x))     # and west
-            east = own - 1.0 if x < here else own
-            if own:
-                found += rows * shared(own * left, (east * east + (own - east)) * left * left,
-                                       rate, link, m.most)
-    # down columns, as far as sources turn in, and out of the mesh
-    for x in range(side):
-        first = sources // side + (1 if x < part else 0)     # rows of the destinations
-        end = all // side + (1 if x < all % side else 0)
-        for y in range(last + 1):
-            here = side if y < sources // side else part
-            north = <double> (y * side)
-            west = <double> min(here, x)
-            own = 1.0 if x < here else 0.0
-            east = <double> here - west - own
-            right = <double> max(0, end - max(first, y + 1))     # that lie below row y
-            if right:
-                row = north * north + west * west + east * east + own
-                found += shared((north + <double> here) * right, row * right * right, rate, link,
-                                m.most)
-            if first <= y < end:
-                found += shared(north + <double> here,
-                                north * north + west * west + east * east, rate, out, m.most)
+            through = own - 1.0 if x - 1 < here else own
+            found += rows * shared(own * right,
+                                   (through * through + (own - through)) * right * right,
+                                   1.0, rate, link, m.most)
+            own = <double> here - own        # and west
+            through = own - 1.0 if x < here else own
+            found += rows * shared(own * left,
+                                   (through * through + (own - through)) * left * left,
+                                   1.0, rate, link, m.most)
+    # down columns, as far as sources turn in: alike but for what turns, between the ends of rows
+    edge[0] = 0
+    edge[1] = min(part, rest)
+    edge[2] = max(part, rest)
+    edge[3] = side
+    for i in range(3):
+        low, high = edge[i], edge[i + 1]
+        if low == high:
+            continue
+        end = whole + (1 if low < rest else 0)     # after the last destination's row
+        for y in range(full + (part > 0)):
+            here = side if y < full else part
+            north = <double> y * <double> side
+            right = <double> (end - max(full + (1 if low < part else 0), y + 1))  # lie below
+            if right <= 0.0:
+                continue
+            found += shared((north + <double> here) * right,
+                            (north * north * <double> (high - low) + turned(here, low, high))
+                            * right * right, <double> (high - low), rate, link, m.most)
+    # out of the mesh, in the row that both have tiles in
+    x = (side if whole > full else rest) - part
+    if part and x > 0:
+        north = <double> full * <double> side
+        found += shared(north + <double> part,
+                        (north * north + <double> part * <double> part) * <double> x, <double> x,
+                        rate, out, m.most)
     return m.share * found
 
 

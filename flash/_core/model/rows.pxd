@@ -313,74 +313,124 @@ cdef inline void share_ways(const Filling* f) noexcept nogil:
 
 cdef inline void cross_rows(Filling* f, double** row) noexcept nogil:
     """Adds to the rows what goes through the mesh from position to position, and the ways into and
-    out of the cell that are its own. From its own positions on, a line's are alike."""
+    out of the cell that are its own. A line's own positions are alike: on one the ways add up to
+    `start` and `every` for each position before it."""
     cdef Work* work = f.work
-    cdef int64_t lines = f.stack.lines, line, i, own
-    cdef double total[N_COSTS]       # of the ways so far,
-    cdef double every[N_COSTS]       # of each further one,
-    cdef double out[N_COSTS]         # and of the one out of the cell
-    cdef const double* shape
-    cdef const double* before
-    cdef int k
+    cdef int64_t lines = f.stack.lines, line, i
+    cdef int m, k
     share_ways(f)
     for line in range(lines):
-        own = 1
-        if f.sharing == BY_CAP:
-            own = f.skip[line] // f.at.width + 2
-        if line and f.sharing != BY_LINE and (f.sharing == BY_LINKS
-                                              or f.skip[line] == f.skip[line - 1]):
-            pass             # as the line before
-        else:
-            memset(every, 0, sizeof(every))
-            memset(out, 0, sizeof(out))
-            if own < f.cell.deepest:
-                shape = shape_at(f, line, own, own)
-                add_between(f, shape, shape, every)
-                add_out(f, shape, out)
+        cross_line(f, line)
+    for m in range(f.model.n_crossed):
+        k = f.model.crossed[m]
         for i in range(f.cell.deepest):
-            shape = shape_at(f, line, i, own)
-            if f.sharing == BY_CAP and i < own:
-                memcpy(total, work.ways + 2 * N_COSTS * i, sizeof(total))
-            elif i == 0:
-                memset(total, 0, sizeof(total))
-                if work.sources:
-                    add_crossing(f.model, work.sources, <int64_t> shape[COL_ENTERED * f.stride],
-                                 shape[COL_ENTERING * f.stride], total)
-            else:
-                before = shape_at(f, line, i - 1, own)
-                if before[COL_BEFORE * f.stride] == shape[COL_BEFORE * f.stride] and i >= own:
-                    for k in range(N_COSTS):
-                        total[k] += every[k]
-                else:
-                    add_between(f, before, shape, total)
             if work.depth_number[i + 1] < 0:
                 continue
-            put_ways(f, work.depth_number[i + 1] * lines + line, line, i, own, total, out, row)
+            if row[k] != NULL:
+                put_ways(f, m, i, row[k] + work.depth_number[i + 1] * lines)
+            if k == COL_LATENCY and row[COL_LEAK] != NULL and f.model.terms.leak > 0.0:
+                put_ways(f, m, i, row[COL_LEAK] + work.depth_number[i + 1] * lines)
     for k in range(N_COSTS):
         if (1 << k) & f.model.ways and row[k] != NULL:
             widen_range(f, f.cell.n_depths * lines, row[k], row[k], k)
-
-
-cdef inline void put_ways(const Filling* f, int64_t place, int64_t line, int64_t position,
-                          int64_t own, const double* total, const double* out,
-                          double** row) noexcept nogil:
-    """A row's ways: those between its positions, and the one out of its last."""
-    cdef Work* work = f.work
-    cdef const double* shape = shape_at(f, line, position, own)
-    cdef double alone[N_COSTS]
-    cdef int k
-    if f.sharing == BY_CAP and position < own:
-        out = work.ways + 2 * N_COSTS * position + N_COSTS
-    elif position < own:     # a first position, of another shape
-        memset(alone, 0, sizeof(alone))
-        add_out(f, shape, alone)
-        out = alone
-    for k in range(N_COSTS):
-        if (1 << k) & f.model.ways and row[k] != NULL:
-            row[k][place] += total[k] + out[k]
     if work.first != NULL:
-        work.first[place] = <int32_t> shape_at(f, line, 0, own)[COL_ENTERED * f.stride]
-        work.last[place] = <int32_t> shape[COL_BEFORE * f.stride]
+        tell_ends(f)
+
+
+cdef inline int64_t own_from(const Filling* f, int64_t line) noexcept nogil:
+    """From which position on a line has its own: of a cap, from where there is more to draw."""
+    return f.skip[line] // f.at.width + 2 if f.sharing == BY_CAP else 1
+
+
+cdef inline double* of_lines(const Filling* f, int column, int part) noexcept nogil:
+    """Of each line for a crossed column: at its first position (0), `start` (1), `every` (2)."""
+    return f.work.crossings + (3 * column + part) * f.stack.lines
+
+
+cdef inline void cross_line(const Filling* f, int64_t line) noexcept nogil:
+    """A line's three numbers for each crossed column."""
+    cdef Work* work = f.work
+    cdef int64_t own = own_from(f, line)
+    cdef double total[N_COSTS]       # of the ways up to its first own position,
+    cdef double every[N_COSTS]       # of each further one,
+    cdef double out[N_COSTS]         # and of the one out of the cell
+    cdef const double* first
+    cdef const double* other
+    cdef int m, k, part
+    if line and (f.sharing == BY_LINKS
+                 or f.sharing == BY_CAP and f.skip[line] == f.skip[line - 1]):
+        for m in range(f.model.n_crossed):   # as the line before
+            for part in range(3):
+                of_lines(f, m, part)[line] = of_lines(f, m, part)[line - 1]
+        return
+    memset(total, 0, sizeof(total))
+    memset(every, 0, sizeof(every))
+    memset(out, 0, sizeof(out))
+    if f.sharing != BY_CAP:
+        first = shape_at(f, line, 0, own)
+        if work.sources:
+            add_crossing(f.model, work.sources, <int64_t> first[COL_ENTERED * f.stride],
+                         first[COL_ENTERING * f.stride], total)
+        add_out(f, first, out)
+        for m in range(f.model.n_crossed):
+            k = f.model.crossed[m]
+            of_lines(f, m, 0)[line] = total[k] + out[k]
+        memset(out, 0, sizeof(out))
+    elif own < f.cell.deepest:
+        memcpy(total, work.ways + 2 * N_COSTS * (own - 1), sizeof(total))
+    if own < f.cell.deepest:
+        first = shape_at(f, line, own - 1, own)
+        other = shape_at(f, line, own, own)
+        add_between(f, other, other, every)
+        if first[COL_BEFORE * f.stride] == other[COL_BEFORE * f.stride]:
+            for k in range(N_COSTS):
+                total[k] += every[k]
+        else:
+            add_between(f, first, other, total)
+        add_out(f, other, out)
+    for m in range(f.model.n_crossed):
+        k = f.model.crossed[m]
+        of_lines(f, m, 1)[line] = total[k] + out[k] - <double> own * every[k]
+        of_lines(f, m, 2)[line] = every[k]
+
+
+cdef inline void put_ways(const Filling* f, int column, int64_t position, double* out) noexcept nogil:
+    """Adds to the rows of one depth, which end at a position, their ways."""
+    cdef const double* first = of_lines(f, column, 0)
+    cdef const double* start = of_lines(f, column, 1)
+    cdef const double* every = of_lines(f, column, 2)
+    cdef const double* ways = f.work.ways + 2 * N_COSTS * position
+    cdef int k = f.model.crossed[column]
+    cdef int64_t line, n = f.stack.lines
+    cdef double at = <double> position, shared
+    if f.sharing != BY_CAP:
+        for line in range(n):
+            out[line] += start[line] + at * every[line] if position else first[line]
+        return
+    shared = ways[k] + ways[N_COSTS + k]
+    if f.work.rising:
+        n = f.stack.n_runs[position]
+        for line in range(n):
+            out[line] += start[line] + at * every[line]
+        for line in range(n, f.stack.lines):
+            out[line] += shared
+        return
+    for line in range(n):
+        out[line] += (start[line] + at * every[line] if own_from(f, line) <= position else shared)
+
+
+cdef inline void tell_ends(const Filling* f) noexcept nogil:
+    """Writes down the tiles of each row's first and last layer."""
+    cdef Work* work = f.work
+    cdef int64_t lines = f.stack.lines, line, i, place
+    for i in range(f.cell.deepest):
+        if work.depth_number[i + 1] < 0:
+            continue
+        for line in range(lines):
+            place = work.depth_number[i + 1] * lines + line
+            work.first[place] = <int32_t> shape_at(f, line, 0, 1)[COL_ENTERED * f.stride]
+            work.last[place] = <int32_t> shape_at(
+                f, line, i, own_from(f, line))[COL_BEFORE * f.stride]
 
 
 cdef inline void stack_scores(Filling* f, double** row) noexcept nogil:
