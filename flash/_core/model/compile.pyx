@@ -26,7 +26,7 @@ from flash._core.model.operations cimport (
     VECTOR_MAPS_FAR, VECTOR_WEIGHTS_FAR, WEIGHTS_FAR, CostModel, Op, add_after, add_crossing,
     features_at_most, kinds, read_array, read_op,
 )
-from flash._core.model.mesh cimport Crossing, Mesh, cross, read_mesh
+from flash._core.model.mesh cimport MEMORY, Crossing, Known, Mesh, cross, read_mesh
 from flash._core.model.rows cimport entering, fill, network_totals, place_of, score_scale
 from flash._core.tables.problem cimport (
     COL_AREA, COL_ENERGY, COL_ENERGY_OUT, COL_LATENCY, COL_LATENCY_OUT, COL_LEAK, COL_LEAK_IN,
@@ -480,6 +480,7 @@ cdef int fill_cell(Place* at, const PlanCell* cell, const PlanCell* before, list
     cdef int k, part
     cdef Model own
     cdef double factor, shift
+    cdef const CostModel* model = &ways.model if ways is not None else NULL
     for i in range(work.deepest + 1):
         work.depth_number[i] = -1
     for i in range(cell.n_depths):
@@ -499,7 +500,7 @@ cdef int fill_cell(Place* at, const PlanCell* cell, const PlanCell* before, list
                 if ways is not None:
                     ways.between(i, j, first, work)
                 with nogil:
-                    fill(&own.model, at, cell, i, work, at_row)
+                    fill(&own.model if model == NULL else model, at, cell, i, work, at_row)
                     if factor != 1.0 or shift != 0.0:
                         rescore(at_row[COL_SCORE], rows, factor, shift * score_scale())
     memcpy(table.low, work.low, sizeof(work.low))
@@ -523,7 +524,8 @@ cdef class Ways:
     """
 
     cdef Tables tables
-    cdef Model model
+    cdef CostModel model     # with what is known of pairs of tiles
+    cdef Known known[MEMORY]
     cdef int kind            # of the way out of the cell that is filled
     cdef int into            # of the way into it
     cdef list handed         # of a way of the next one: tiles of the last layer, by own width
@@ -535,7 +537,9 @@ cdef class Ways:
 
     def __init__(self, Tables tables, Model model):
         self.tables = tables
-        self.model = model
+        self.model = model.model
+        memset(self.known, 0, sizeof(self.known))
+        self.model.mesh.known = self.known
 
     cdef int start(self, Plan plan, int v, int c, int n_cells, const PlanCell* cells,
                    const flash_cell* table, Work* work) except -1:
@@ -554,7 +558,7 @@ cdef class Ways:
             place_of(plan.family, plan.resolution[v], plan.classes, c + 1, n_cells, cells, &at)
             for i in range(cells[c].n_widths):
                 at.before = cells[c].width[i]
-                found = first_layers(&self.model.model, &at, cells + c + 1)
+                found = first_layers(&self.model, &at, cells + c + 1)
                 self.wanted.append(found[0])
                 self.entering_next.append(found[0][1])
                 if len(found) > 1:
@@ -631,7 +635,7 @@ cdef class Ways:
 
     cdef int join(self, flash_cell* table, list after) except -1:
         """The boundary with the cell before: of each pair of its states and of these the way."""
-        cdef const CostModel* model = &self.model.model
+        cdef const CostModel* model = &self.model
         cdef Py_ssize_t n = len(after), i, j
         cdef int k, m
         cdef double column[N_COSTS]
@@ -685,6 +689,7 @@ def crossing(numbers, int64_t sources, int64_t wanted, double activations):
     if sources < 1 or wanted < 1:
         raise ValueError(f"sources and wanted are at least 1, got {sources} and {wanted}")
     read_mesh(&mesh, numbers)
+    mesh.known = NULL
     with nogil:
         cross(&mesh, sources, wanted, activations, &own)
     return own.cycles, own.links, own.routers

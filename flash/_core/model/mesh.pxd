@@ -14,6 +14,7 @@ from libc.stdint cimport int64_t
 
 cdef enum:
     MESH_NUMBERS = 8         # of a `Model`'s array, after those of the tile
+    MEMORY = 512             # pairs of tiles: a power of two
 
 cdef extern from *:
     """
@@ -28,6 +29,12 @@ cdef extern from *:
     const double FLOOR_RATE "FLASH_FLOOR_RATE"
 
 
+cdef struct Known:           # of two layers' tiles
+    int64_t sources, wanted
+    double hops              # on average
+    double floor             # what all packets wait at the least rate that there is
+
+
 cdef struct Mesh:            # the numbers of a target file's "mesh"
     int on
     double activation_bits, flit_bits
@@ -35,6 +42,7 @@ cdef struct Mesh:            # the numbers of a target file's "mesh"
     double link, exit        # cycles that a channel is taken beyond a packet's flits
     double share             # of the waits that independent arrivals would have
     double most              # load of a channel, at most: beyond it queues have no end
+    Known* known             # MEMORY of them, where tables are compiled; else NULL
 
 
 cdef struct Crossing:
@@ -171,10 +179,25 @@ cdef inline void cross(const Mesh* m, int64_t sources, int64_t wanted, double ac
     cdef int64_t all = sources + wanted, side = side_of(all)
     cdef double rate = ((activations * m.activation_bits + m.flit_bits) * m.frames_per_s / pairs
                         / m.flit_bits / m.clock_hz)
-    cdef double hops = distance(sources, all, side) / pairs, wait, packets
+    cdef double hops, wait = 0.0, packets
+    cdef Known* known = NULL
+    if m.known != NULL:
+        known = m.known + ((sources * 61 + wanted) & (MEMORY - 1))
+        if known.sources != sources or known.wanted != wanted:
+            known.sources, known.wanted = sources, wanted
+            known.hops = distance(sources, all, side) / pairs
+            known.floor = -1.0
+        hops = known.hops
+    else:
+        hops = distance(sources, all, side) / pairs
     if rate < LEAST_RATE:
         rate = FLOOR_RATE
-    wait = waiting(m, sources, all, side, rate) / (pairs * rate)
+        if known != NULL and known.floor < 0.0:
+            known.floor = waiting(m, sources, all, side, rate) / (pairs * rate)
+        wait = (known.floor if known != NULL
+                else waiting(m, sources, all, side, rate) / (pairs * rate))
+    elif sources > 1:
+        wait = waiting(m, sources, all, side, rate) / (pairs * rate)
     packets = (activations / pairs * m.activation_bits + m.flit_bits) / m.flit_bits
     to.cycles = (wait + 1.0) * packets + (PER_HOP * hops + ENDS)
     packets *= pairs
