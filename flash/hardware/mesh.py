@@ -44,9 +44,9 @@ __all__ = ["NUMBERS", "TRAFFICS", "layer_cycles", "numbers_of", "packet_latency"
 PER_HOP = 5  # cycles of a link (1) and the router behind it (4)
 ENDS = 7  # of the first router and of both ends of a packet's way
 # Fitted to 333 stable runs of BookSim 2, k x k meshes, by benchmarks/calibration/fit_mesh.py
-LINK = 1.6560
-EXIT = 0.8135
-SHARE = 0.6085
+LINK = 1.5965
+EXIT = 1.2108
+SHARE = 0.6734
 MOST_LOAD = 0.98
 FLIT_BITS = 32
 ACTIVATION_BITS = 8

@@ -444,6 +444,7 @@ cdef class Tables:
         cdef size_t need = 0, line
         cdef int v, c, k
         made.shape([self.problem.variants[v].n_cells for v in range(self.problem.n_variants)])
+        made.kept = [self]       # whose boundaries and states they share
         made.problem.present = self.problem.present
         for k in columns:
             if not 0 <= k < FLASH_COLUMNS:
@@ -452,8 +453,9 @@ cdef class Tables:
         for v in range(self.problem.n_variants):
             for c in range(self.problem.variants[v].n_cells):
                 own = &self.problem.variants[v].cells[c]
-                if own.joined:
-                    raise ValueError("tables with boundaries keep their columns")
+                for k in columns:
+                    if own.boundary[k] != NULL:
+                        raise ValueError(f"column {COLUMNS[k]} has boundaries, and keeps its rows")
                 for k in range(FLASH_COLUMNS):
                     if made.problem.present >> k & 1:
                         need += whole_lines(<size_t> own.rows * sizeof(double)) // sizeof(double)
@@ -468,6 +470,10 @@ cdef class Tables:
                 cell.states = own.states
                 cell.incoming = own.incoming
                 cell.space_rows = own.space_rows
+                cell.classes = own.classes
+                cell.state_at = own.state_at
+                cell.joined = own.joined
+                memcpy(cell.boundary, own.boundary, sizeof(own.boundary))
                 memcpy(cell.dims, own.dims, sizeof(own.dims))
                 line = whole_lines(<size_t> own.rows * sizeof(double)) // sizeof(double)
                 for k in range(FLASH_COLUMNS):
