@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base.names import COSTS, Column, Metric
 from ..base.record import Record
+from ..errors import ArgumentError
 from .products import FACTOR, line, middle
 
 TYPE_CHECKING = False
@@ -91,6 +92,13 @@ class Device:
 
     def __init__(self, number: int, suffix: str, problem: Problem) -> None:
         self.number, self.suffix, self.problem = number, suffix, problem
+        if problem.tables.joined:
+            raise ArgumentError(
+                f"target {problem.target.name!r} charges this space's cells by pairs (the tiles of "
+                "one cell's last layer and of the next one's first both depend on choices): "
+                "conditions beyond budgets, several answers and budgets with confidence are not "
+                "searched there; budgets are"
+            )
         links = problem.model.links
         self.quantum: tuple[float, ...] = links["quantum"]
         classes = links.get("classes")

@@ -53,7 +53,12 @@ def flags_for(
     """
     known = (target.residuals or {}).get(target.set_for(architecture_family))
     known = known if isinstance(known, dict) else {}
+    from . import KINDS
+
     flags = [f"{target.name} is doubtful: {one}" for one in known.get("doubts", ())]
+    stated = getattr(KINDS[target.kind], "doubts", None)
+    if stated is not None:
+        flags += [f"{target.name} is an estimate: {one}" for one in stated(target.parameters or {})]
     specified = specified_only(target, architecture_family)
     if specified is not None:
         flags.append(specified)

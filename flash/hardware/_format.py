@@ -136,6 +136,8 @@ def check(
         ),
         "parameters": dict(parameters),
     }
+    if hasattr(module, "check_fields"):
+        module.check_fields(where, fields)
     if "tiles" in data:
         fields["tiles"] = _tiles(where, data, fields, kinds, version)
     if complete:

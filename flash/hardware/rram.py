@@ -25,6 +25,8 @@ in_tiles, out_tiles, in_pes  P * numbers that reach all tiles, leave them, reach
 buffers     blocks of 16,384 bits that the layer's padded input of 8 bits fills; a chip has those
             of its largest layer
 tile_rows   rows of tiles of the layer; a chip has the adders and buses of its tallest layer
+mesh_...    of a mesh, which a layer's inputs pass from the tiles of the layer before it: cycles;
+            links: flits times the links that each passes; routers: flits times routers
 ==========  =====================================================================================
 
 A partly filled last row of tiles of an uncopied layer works twice, and so does a partly filled last
@@ -40,6 +42,10 @@ of a clock cycle, and a word whole cycles. So
     leakage  = T * power of a tile * (latency of each layer, more by `leakage_step` for each further
                row of subarrays that its last element needs)
     area     = T * tile + the bus + the largest layer's buffers
+
+With the parameter ``"interconnect": "mesh"`` a mesh of routers is in the bus's place (mesh.py): no
+class then, but for leakage plain sums over layers, of which each costs more or less by the tiles of
+the one before it.
 
 Source: the structure of NeuroSim V1.4's runs, worked out on them and checked on 205 networks; the
 idle power of a layer's own tiles lies in E.
@@ -79,7 +85,11 @@ FEATURES = (
     "in_pes",
     "buffers",
     "tile_rows",
+    "mesh_cycles",
+    "mesh_links",
+    "mesh_routers",
 )
+BETWEEN = FEATURES[-3:]  # of two layers, and of nothing where there is no mesh
 MAXIMA = ("buffers", "tile_rows")  # a network has that of one layer, not the sum
 COLUMNS = (
     *("latency_ms", "bus_in_ms", "bus_out_ms"),
@@ -91,6 +101,7 @@ GROUPED = False  # grouped convolutions count as dense ones
 # energies are small here: 2^-44 mJ is 0.06 femtojoule, and totals end at 512 mJ
 QUANTUM = (2.0**-36, 2.0**-36, 2.0**-44, 2.0**-36, 1.0, 1.0)
 GRID_AREA = ("const", "per_row", "per_col")
+ON_MESH = ("leakage_w_per_tile", "leakage_step")  # links where there is no bus
 LINKS = ("cycles_per_tile", "grid_area_mm2", "leakage_w_per_tile", "leakage_step", "leak_out")
 TILES = (256, 512, 1024, 2048)  # sides of a tile, in cells
 SUBARRAYS = (32, 64, 128, 256)  # sides of a subarray
@@ -132,14 +143,16 @@ def check_links(where: str, data: Any) -> dict[str, Any]:
     FormatError
         If a key is missing or unknown, or a number not accepted.
     """
-    table(where, data, LINKS, LINKS)
-    area = table(f"{where}.grid_area_mm2", data["grid_area_mm2"], GRID_AREA, GRID_AREA)
     limits = {
         "cycles_per_tile": (1e-6, 1e3),
         "leakage_w_per_tile": (0.0, 1e9),
         "leakage_step": (0.0, 1e3),
         "leak_out": (0.0, 1e3),
     }
+    if isinstance(data, dict) and set(data) == set(ON_MESH):
+        return {name: real(f"{where}.{name}", data[name], *limits[name]) for name in ON_MESH}
+    table(where, data, LINKS, LINKS)
+    area = table(f"{where}.grid_area_mm2", data["grid_area_mm2"], GRID_AREA, GRID_AREA)
     return {
         "grid_area_mm2": {
             name: real(f"{where}.grid_area_mm2.{name}", area[name], 0.0, 1e9) for name in GRID_AREA
@@ -148,9 +161,9 @@ def check_links(where: str, data: Any) -> dict[str, Any]:
     }
 
 
-def array(parameters: dict[str, Any], where: str) -> tuple[int, ...]:
-    """Return the rows and columns of a tile in cells, the side of a subarray, and how many columns
-    a weight has.
+def array(parameters: dict[str, Any], where: str) -> tuple[float, ...]:
+    """Return the rows and columns of a tile in cells, the side of a subarray, how many columns a
+    weight has, and the numbers of a mesh (`mesh.numbers_of`) where tiles lie on one.
 
     Raises
     ------
@@ -170,7 +183,11 @@ def array(parameters: dict[str, Any], where: str) -> tuple[int, ...]:
             f"the tile, got {side}"
         )
     each = integer(f"{where}.columns_per_weight", parameters.get("columns_per_weight", 8), 1, 64)
-    return tile, tile, side, each
+    if "interconnect" not in parameters and "mesh" not in parameters:
+        return tile, tile, side, each
+    from .mesh import numbers_of
+
+    return tile, tile, side, each, *numbers_of(parameters, where)
 
 
 # Design spaces: see designs.py
@@ -320,6 +337,46 @@ def check_parameters(where: str, parameters: Mapping[str, Any]) -> None:
             )
 
 
+def check_fields(where: str, fields: Mapping[str, Any]) -> None:
+    """Refuse a target whose coefficients or links are those of another interconnect than its own.
+
+    Raises
+    ------
+    FormatError
+    """
+    from ..errors import FormatError
+
+    meshed = (fields["parameters"] or {}).get("interconnect") == "mesh"
+    if meshed and "floorplan" in fields["parameters"]:
+        raise FormatError(f"{where}: parameters.floorplan goes with a bus, not with a mesh")
+    for name, links in fields["links"].items():
+        if meshed == ("cycles_per_tile" in links):
+            raise FormatError(
+                f"{where}: links.{name} must be those of the interconnect "
+                f"{'mesh' if meshed else 'bus'!r}"
+            )
+    for name, columns in fields["coefficients"].items():
+        for column, values in columns.items():
+            wrong = [one for one in values if one in BETWEEN and not meshed]
+            if meshed and column.startswith("bus_"):
+                wrong = [column]
+            if wrong:
+                raise FormatError(
+                    f"{where}: coefficients.{name}.{column} holds {wrong[0]}, which goes with the "
+                    f"interconnect {'bus' if meshed else 'mesh'!r}"
+                )
+
+
+def doubts(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what no run stands behind, whatever the network."""
+    if parameters.get("interconnect") != "mesh":
+        return ()
+    return (
+        "its mesh has no measurements: latency between layers is a model of BookSim's runs, and "
+        "energy and area of links and routers are estimates",
+    )
+
+
 def sides_of(parameters: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the sides of the tiles that a target's floorplanner gives, its own tile first; empty
     where the tile is fixed."""
@@ -381,7 +438,9 @@ def narrow_widths(
 
 
 def links(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the core's links: the classes of the tile grid, leakage and its step."""
+    """Return the core's links: the classes of the tile grid (of a bus), leakage and its step."""
+    if "grid_area_mm2" not in data:
+        return {"leakage": data["leakage_w_per_tile"], "leak_step": data["leakage_step"]}
     area = data["grid_area_mm2"]
     return {
         "classes": Classes.of_grid(

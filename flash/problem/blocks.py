@@ -184,6 +184,10 @@ def compile_blocks(
         If an option is not accepted, the target has several tiles, or a total leaves the range that
         is exact.
     """
+    if (target.parameters or {}).get("interconnect") == "mesh":
+        from ..hardware.mesh import refuse_mesh
+
+        refuse_mesh(target, "a BlockSpace")
     wanted = (SCORE if scored else 0) | target.columns(space.family) | extra
     terms = None if predictor is None else predictor.terms
     if terms is not None:

@@ -28,7 +28,6 @@ from flash._core.tables.tables import Tables
 from flash.networks.families import FAMILIES as CELL_FAMILIES
 from flash.problem.compiling import MACS, PARAMS, compile_problem
 
-UNJOINED = tuple(f for f in FAMILIES if f not in ("boundaries", "everything"))
 BINS = 7
 
 
@@ -95,7 +94,7 @@ def check(problem: TableProblem, top: int = 5) -> int:
     return len(expected)
 
 
-@pytest.mark.parametrize("family", UNJOINED)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_equals_one_by_one(family: str) -> None:
     found = 0
     for seed in range(25):
@@ -104,7 +103,7 @@ def test_equals_one_by_one(family: str) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.randoms(use_true_random=False), st.sampled_from(UNJOINED))
+@given(st.randoms(use_true_random=False), st.sampled_from(FAMILIES))
 def test_equals_one_by_one_drawn(random: Random, family: str) -> None:
     problem = make(random, family)
     own = some_metrics(random, problem)
@@ -305,12 +304,12 @@ SCRIPT = """
 import json
 from random import Random
 from twins.problems import make
-from test_enumeration import UNJOINED, large, swept
+from test_enumeration import FAMILIES, large, swept
 from flash._core.search.exact import Query
 from flash._core.tables.tables import Tables, simd
 seen = []
 for seed in range(12):
-    for family in UNJOINED:
+    for family in FAMILIES:
         draw = large if family in ("plain", "leakage", "peaks") else make
         p = draw(Random(f"simd{family}{seed}"), family)
         tables = Tables.from_arrays(p.variants, p.links)
@@ -391,8 +390,3 @@ def test_refusals() -> None:
             sweep.count_range(tables, query, 0, first, last)
     with pytest.raises(ValueError, match="must not be negative"):
         sweep.count_range(tables, query, 0, 0, 1, top=-1)
-    joined = make(Random(1), "boundaries")
-    if any(cell[2] for cell in joined.variants[0][1]):
-        tables = Tables.from_arrays(joined.variants, joined.links)
-        with pytest.raises(ValueError, match="boundaries are not enumerated"):
-            sweep.count_range(tables, query, 0, 0, 1)

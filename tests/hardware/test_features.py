@@ -67,7 +67,8 @@ def test_rram_features(
     operation = (0, kernel, into, out, 1, height, width, kernel, height, width, positions, padded)
     got = charged("rram", operation, (tile, tile, side, each))
     expected = reference.rram_features(kernel, into, out, positions, tile, padded, side, each)
-    for name, one, other in zip(KINDS["rram"].FEATURES, got, expected, strict=True):
+    assert got[len(expected) :] == [0.0] * 3  # a mesh's, of two layers
+    for name, one, other in zip(KINDS["rram"].FEATURES, got, expected, strict=False):
         if name in FRACTIONS:  # rounded to 1/256
             assert abs(one - other) <= 2.0**-9 + 2.0**-48 * other, name
         else:

@@ -33,7 +33,7 @@ def architecture(family: str, width: int, depth: int, resolution: int = 32) -> A
 
 
 def test_which_there_are() -> None:
-    rram = ("rram", "rram-1024", "rram-neurosim")
+    rram = ("rram", "rram-1024", "rram-neurosim", "rram-mesh")
     assert set(NAMES) == {*ESTIMATED, *DEVICES, *XEONS, *SYSTOLIC, *rram}
 
 

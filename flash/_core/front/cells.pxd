@@ -16,7 +16,7 @@ from flash._core.front.task cimport (
 from flash._core.kernels.kernels cimport FLASH_POINTS, flash_lanes, flash_points, flash_stage
 from flash._core.tables.problem cimport (
     COL_SCORE, FLASH_COLUMNS, LINK_EXPONENTIAL, LINK_LOGISTIC, M_SCORE, N_COLUMNS, N_STATES,
-    flash_cell, flash_follows, flash_links, flash_variant,
+    flash_cell, flash_follows, flash_links, flash_state_of, flash_variant,
 )
 
 
@@ -86,7 +86,8 @@ cdef inline int64_t future(const flash_variant* v, int c, int64_t state) noexcep
         for k in range(FLASH_COLUMNS):
             if v.cells[c + 1].boundary[k] != NULL:
                 return state
-    return state % (cell.states // cell.incoming)
+    return (state // cell.classes % (cell.states // cell.classes // cell.incoming)
+            * cell.classes)
 
 
 cdef inline void take_row(Task* t, const flash_cell* cell, int64_t row,
@@ -113,7 +114,8 @@ cdef inline void undominated_rows(Task* t, const flash_variant* v, int c, int64_
     """The rows of a cell in a state that no other dominates. Of many some come first: most of the
     others are dominated by one of them."""
     cdef const flash_cell* cell = &v.cells[c]
-    cdef int64_t each = cell.rows // cell.states, first = state * each, i, b
+    cdef int64_t each = cell.rows // (cell.states // cell.classes)   # among them, where mixed
+    cdef int64_t first = state // cell.classes * each, i, b
     cdef Waiting waiting
     cdef flash_stage stage = t.stage
     cdef flash_lanes lanes
@@ -129,7 +131,8 @@ cdef inline void undominated_rows(Task* t, const flash_variant* v, int c, int64_
     memset(&lanes, 0, sizeof(lanes))
     if each > MANY_ROWS and not has_logarithms(t.stage.links):
         for i in range(FEW_ROWS):
-            take_row(t, cell, first + i * each // FEW_ROWS, &waiting)
+            if flash_state_of(cell, first + i * each // FEW_ROWS) == state:
+                take_row(t, cell, first + i * each // FEW_ROWS, &waiting)
         if t.stopped != OUT_OF_MEMORY:
             sift(t, out, &waiting)
     some = points_of(out, 0)
@@ -146,7 +149,7 @@ cdef inline void undominated_rows(Task* t, const flash_variant* v, int c, int64_
             t.kernels.keyed(&t.stage, &lanes)
             alive = t.kernels.covered(&t.stage, &some, &lanes, count, out.blocks, blocks, &perhaps)
         for l in range(count):
-            if alive >> l & 1:
+            if alive >> l & 1 and (cell.state_at == NULL or cell.state_at[i + l] == state):
                 take_row(t, cell, i + l, &waiting)
     if t.stopped != OUT_OF_MEMORY:
         sift(t, out, &waiting)

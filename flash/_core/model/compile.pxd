@@ -37,11 +37,20 @@ cdef struct Work:                # room for the rows of any cell, and what is kn
     double* count
     double low[N_COLUMNS]
     double high[N_COLUMNS]
+    # of a mesh: see `Ways`
+    double* ways                 # of each position the ways before it, and the one after it
+    double* crossings            # of each line: see rows.pxd
+    int64_t sources              # tiles of the layer before the cell's first one; 0: no way of its
+    int64_t wanted               # of the layer after the cell's last one; 0 likewise,
+    double reads                 # and numbers that this reads
+    int32_t* first               # of each row, tiles of its first layer,
+    int32_t* last                # and of its last one; NULL where nobody asks
 
 
 cdef class Model:
     cdef CostModel model
     cdef readonly dict links
+    cdef int read_crossings(self, coefficients) except -1
     cdef tuple total_of(self, const int64_t* ops, Py_ssize_t numbers)
 
 

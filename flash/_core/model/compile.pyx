@@ -9,20 +9,24 @@ Where neighbours are coupled (free widths), a cell's rows are repeated for every
 come in; its states are (incoming, own) pairs and only those that agree may follow each other.
 """
 
+from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.buffer cimport (PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release,
                              PyObject_GetBuffer)
 from libc.math cimport INFINITY, rint
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from flash._core.kernels.kernels cimport FLASH_CPU_COUNTS, N_COSTS, PACK_LINE, flash_terms
-from flash._core.model.families cimport SHAPE_COLUMNS, Place
-from flash._core.model.operations cimport (
-    FIRST_OF_OTHERS, KIND_CPU, KIND_RRAM, LAST_OF_OTHERS, MAPS_FAR, VECTOR_MAPS_FAR,
-    VECTOR_WEIGHTS_FAR, WEIGHTS_FAR, CostModel, Op, add_cost, features_at_most, kinds, read_array,
-    read_op,
+from flash._core.model.families cimport (
+    COL_ENTERED, COL_ENTERING, SHAPE_COLUMNS, Place, add_position,
 )
+from flash._core.model.operations cimport (
+    FIRST_OF_OTHERS, KIND_CPU, KIND_RRAM, LAST_OF_OTHERS, MAPS_FAR, RRAM_COUNTS, RRAM_FEATURES,
+    VECTOR_MAPS_FAR, VECTOR_WEIGHTS_FAR, WEIGHTS_FAR, CostModel, Op, add_after, add_crossing,
+    features_at_most, kinds, read_array, read_op,
+)
+from flash._core.model.mesh cimport MEMORY, Crossing, Known, Mesh, cross, read_mesh
 from flash._core.model.rows cimport entering, fill, network_totals, place_of, score_scale
 from flash._core.tables.problem cimport (
     COL_AREA, COL_ENERGY, COL_ENERGY_OUT, COL_LATENCY, COL_LATENCY_OUT, COL_LEAK, COL_LEAK_IN,
@@ -32,7 +36,7 @@ from flash._core.tables.problem cimport (
 )
 from flash._core.tables.tables cimport Tables, cells_within, classes_of
 
-__all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
+__all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "crossing", "totals_of")
 
 cdef enum:
     OP_NUMBERS = 12  # of a packed operation
@@ -51,8 +55,9 @@ cdef class Model:
         leaking latency are not read: `leak_step` of the links tells them from latency's); quantum:
         what a unit of each of the six metrics is worth, powers of two; array: rows and columns of
         what a layer is laid on, the systolic array (and bits, bits per cycle, room for weights and
-        for inputs in bits) or the RRAM tile (and the side of a subarray, columns a weight); of an
-        FPGA (bits, bits per cycle, five numbers of each unit)."""
+        for inputs in bits) or the RRAM tile (and the side of a subarray, columns a weight, and the
+        eight numbers of `Mesh` in mesh.pxd where tiles lie on a mesh); of an FPGA (bits, bits per
+        cycle, five numbers of each unit)."""
         cdef int i, k, n
         if any([len(row) != N_COSTS for row in coefficients]):
             raise ValueError(f"coefficients: each feature needs {N_COSTS} numbers")
@@ -70,7 +75,7 @@ cdef class Model:
             if k == COL_LEAK or k == COL_LEAK_IN:
                 continue
             for i in range(self.model.n_features):
-                if coefficients[i][k]:
+                if coefficients[i][k] and not (self.model.kind == KIND_RRAM and i >= RRAM_COUNTS):
                     self.model.terms.feature[n] = i
                     self.model.terms.column[n] = k
                     self.model.terms.weight[n] = coefficients[i][k]
@@ -85,9 +90,29 @@ cdef class Model:
         for k in (COL_AREA, COL_PEAK):
             self.model.terms.per_unit[k] = 1.0 / quantum[M_AREA]
         self.model.terms.leak = links.get("leak_step", 0.0)
+        if self.model.mesh.on:
+            self.read_crossings(coefficients)
         keep_fast(&self.model)
         self.links = dict(links, quantum=tuple(quantum),
                           classes=classes_of(links.get("classes")))
+
+    cdef int read_crossings(self, coefficients) except -1:
+        """What the mesh adds to columns; its layers have no vector kernel."""
+        cdef CostModel* model = &self.model
+        cdef int i, k
+        model.vectors = 0
+        for k in range(1, N_COSTS):
+            own = [coefficients[i][k] if i < model.n_features else 0.0
+                   for i in range(RRAM_COUNTS, RRAM_FEATURES)]
+            if any(own):
+                model.crossed[model.n_crossed] = k
+                for i in range(RRAM_FEATURES - RRAM_COUNTS):
+                    model.crossing[model.n_crossed][i] = own[i]
+                model.n_crossed += 1
+                model.ways |= 1 << k
+        if model.ways >> COL_LATENCY & 1:
+            model.ways |= 1 << COL_LEAK
+        return 0
 
     def charge(self, ops):
         """Columns of each operation (kind, kernel, in, out, groups, height, width, then the
@@ -99,6 +124,7 @@ cdef class Model:
         numbers are told in operations.pxd."""
         cdef Op op
         cdef double column[N_COSTS]
+        cdef int64_t before = 0
         out = []
         for one in ops:
             (op.kind, op.kernel, op.in_channels, op.out_channels, op.groups, op.height,
@@ -108,7 +134,7 @@ cdef class Model:
             op.reads = one[10] if len(one) > 10 else op.height * op.width
             op.padded = one[11] if len(one) > 11 else op.reads
             memset(column, 0, sizeof(column))
-            add_cost(&self.model, &op, column)
+            before = add_after(&self.model, &op, before, column)
             out.append(tuple([column[k] for k in range(N_COSTS)]))
         return out
 
@@ -134,6 +160,7 @@ cdef class Model:
         cdef double column[N_COSTS]
         cdef double total[N_COSTS]
         cdef double largest = 0.0
+        cdef int64_t before = 0
         cdef Py_ssize_t i, n = numbers // OP_NUMBERS
         cdef int k
         if numbers % OP_NUMBERS:
@@ -143,17 +170,18 @@ cdef class Model:
             for i in range(n):
                 read_op(&ops[OP_NUMBERS * i], &op)
                 memset(column, 0, sizeof(column))
-                add_cost(&self.model, &op, column)
+                before = add_after(&self.model, &op, before, column)
                 for k in range(N_COSTS):
                     total[k] = flash_joined(k, total[k], column[k])
                     largest = max(largest, total[k])
         if largest < EXACT:  # so that no addition was rounded: nothing charged is negative
             return tuple([<int64_t> total[k] for k in range(N_COSTS)])
         exact = [0] * N_COSTS
+        before = 0
         for i in range(n):
             read_op(&ops[OP_NUMBERS * i], &op)
             memset(column, 0, sizeof(column))
-            add_cost(&self.model, &op, column)
+            before = add_after(&self.model, &op, before, column)
             for k in range(N_COSTS):
                 exact[k] = (max(exact[k], int(column[k])) if k == COL_PEAK
                             else exact[k] + int(column[k]))
@@ -390,7 +418,9 @@ cdef int start_work(Work* work) except -1:
                                   * sizeof(double))
     work.path = <double*> malloc(PATH_ARRAYS * longest * sizeof(double))
     work.n_runs = <int64_t*> malloc(2 * positions * sizeof(int64_t))
-    if NULL in (work.depth_number, work.shape, work.path, work.n_runs):
+    work.ways = <double*> malloc(2 * N_COSTS * positions * sizeof(double))
+    work.crossings = <double*> malloc(3 * N_COSTS * longest * sizeof(double))
+    if NULL in (work.depth_number, work.shape, work.path, work.n_runs, work.ways, work.crossings):
         raise MemoryError
     work.previous = work.path + longest
     work.earlier = work.path + 2 * longest
@@ -404,6 +434,8 @@ cdef int start_work(Work* work) except -1:
 cdef void drop_work(Work* work) noexcept:
     free(work.depth_number)
     free(work.shape)
+    free(work.ways)
+    free(work.crossings)
     free(work.n_runs)
     free(work.path)
 
@@ -414,7 +446,12 @@ cdef int fill_tables(Tables tables, Plan plan, list parts, double* memory, Work*
     cdef const PlanCell* cells = plan.cells
     cdef flash_cell* table
     cdef Place at
+    cdef Ways ways = None
     cdef int v, c, k, n_cells
+    if (<Model> parts[0][0][0]).model.mesh.on:
+        if len(parts[0]) > 1:
+            raise ValueError("parts: tiles that lie on a mesh are the same in all cells")
+        ways = Ways(tables, parts[0][0][0])
     for v in range(plan.n_variants):
         n_cells = tables.problem.variants[v].n_cells
         tables.problem.variants[v].constant[COL_SCORE] = intercept
@@ -425,13 +462,17 @@ cdef int fill_tables(Tables tables, Plan plan, list parts, double* memory, Work*
                     table.column[k] = memory
                     memory += whole_lines(table.rows)
             place_of(plan.family, plan.resolution[v], plan.classes, c, n_cells, cells, &at)
-            fill_cell(&at, cells + c, cells + c - 1 if c else NULL, parts[c], work, table)
+            if ways is not None:
+                ways.start(plan, v, c, n_cells, cells, table, work)
+            fill_cell(&at, cells + c, cells + c - 1 if c else NULL, parts[c], work, table, ways)
+            if ways is not None:
+                ways.end(c, table)
         cells += n_cells
     return 0
 
 
 cdef int fill_cell(Place* at, const PlanCell* cell, const PlanCell* before, list of_cell,
-                   Work* work, flash_cell* table) except -1:
+                   Work* work, flash_cell* table, Ways ways) except -1:
     """A cell's rows: by the width that comes in, its own width, its part, then as `fill` has them.
     """
     cdef double* at_row[N_COLUMNS]
@@ -439,6 +480,7 @@ cdef int fill_cell(Place* at, const PlanCell* cell, const PlanCell* before, list
     cdef int k, part
     cdef Model own
     cdef double factor, shift
+    cdef const CostModel* model = &ways.model if ways is not None else NULL
     for i in range(work.deepest + 1):
         work.depth_number[i] = -1
     for i in range(cell.n_depths):
@@ -455,13 +497,202 @@ cdef int fill_cell(Place* at, const PlanCell* cell, const PlanCell* before, list
                 first = ((j * cell.n_widths + i) * n_parts + part) * rows
                 for k in range(FLASH_COLUMNS):
                     at_row[k] = table.column[k] + first if table.column[k] != NULL else NULL
+                if ways is not None:
+                    ways.between(i, j, first, work)
                 with nogil:
-                    fill(&own.model, at, cell, i, work, at_row)
+                    fill(&own.model if model == NULL else model, at, cell, i, work, at_row)
                     if factor != 1.0 or shift != 0.0:
                         rescore(at_row[COL_SCORE], rows, factor, shift * score_scale())
     memcpy(table.low, work.low, sizeof(work.low))
     memcpy(table.high, work.high, sizeof(work.high))
     return 0
+
+
+cdef enum:               # whose rows have the way from a cell's last layer to the next one's first
+    OF_OWN               # the cell's: the next layer is the same whatever the next cell's choices
+    OF_NEXT              # the next one's: the last layer is the same whatever the cell's choices,
+    OF_NEITHER           # but for the width that it hands on; or the boundary's between them
+
+
+cdef class Ways:
+    """Ways through a mesh from cell to cell of one variant after another.
+
+    A layer's way depends on the tiles of the layer before it. Inside a cell both belong to a row;
+    from cell to cell, both may be open. Then rows are told apart by the tiles of their first and
+    of their last layer, as states (see `flash_cell.state_at`), and pairs of states add the way to
+    their columns. docs/architecture.md ("Boundaries") has more of it.
+    """
+
+    cdef Tables tables
+    cdef CostModel model     # with what is known of pairs of tiles
+    cdef Known known[MEMORY]
+    cdef int kind            # of the way out of the cell that is filled
+    cdef int into            # of the way into it
+    cdef list handed         # of a way of the next one: tiles of the last layer, by own width
+    cdef list wanted         # of a way of its own: (tiles, numbers read) of the next, by own width
+    cdef list entering       # numbers that the cell's first layer reads, by the width that comes in
+    cdef list entering_next
+    cdef bytearray first, last   # of each row: tiles of its first and of its last layer
+    cdef list states         # of the cell before: (tiles of its last layer, own width) of each
+
+    def __init__(self, Tables tables, Model model):
+        self.tables = tables
+        self.model = model.model
+        memset(self.known, 0, sizeof(self.known))
+        self.model.mesh.known = self.known
+
+    cdef int start(self, Plan plan, int v, int c, int n_cells, const PlanCell* cells,
+                   const flash_cell* table, Work* work) except -1:
+        """Before a cell is filled: whose the way out of it is."""
+        cdef Place at
+        cdef int64_t i
+        if c == 0:
+            self.kind = OF_OWN
+            self.handed = self.entering_next = []
+        self.into = self.kind
+        self.entering = self.entering_next
+        self.wanted = []
+        self.entering_next = []
+        self.kind = OF_OWN
+        if c + 1 < n_cells:
+            place_of(plan.family, plan.resolution[v], plan.classes, c + 1, n_cells, cells, &at)
+            for i in range(cells[c].n_widths):
+                at.before = cells[c].width[i]
+                found = first_layers(&self.model, &at, cells + c + 1)
+                self.wanted.append(found[0])
+                self.entering_next.append(found[0][1])
+                if len(found) > 1:
+                    self.kind = OF_NEITHER       # or of the next one's, when its rows are known
+        self.first = self.last = None
+        if self.kind == OF_NEITHER or self.into == OF_NEITHER:
+            self.first = bytearray(table.rows * sizeof(int32_t))
+            self.last = bytearray(table.rows * sizeof(int32_t))
+        return 0
+
+    cdef int between(self, int64_t own, int64_t incoming, int64_t row, Work* work) except -1:
+        """Before a width's rows are filled: what they have of the ways in and out."""
+        work.sources = self.handed[incoming] if self.into == OF_NEXT else 0
+        work.wanted = 0
+        if self.kind == OF_OWN and self.wanted:
+            work.wanted, work.reads = self.wanted[own]
+        work.first = work.last = NULL
+        if self.first is not None:
+            work.first = <int32_t*> PyByteArray_AS_STRING(self.first) + row
+            work.last = <int32_t*> PyByteArray_AS_STRING(self.last) + row
+        return 0
+
+    cdef int end(self, int c, flash_cell* table) except -1:
+        """When a cell is filled: the way that is not its own, its states and its boundary."""
+        cdef const int32_t* first
+        cdef const int32_t* last
+        cdef int64_t each = table.rows // table.states, own = table.states // table.incoming
+        cdef int64_t i, state
+        cdef int most = 1
+        cdef uint8_t* of
+        cdef bytearray numbers
+        if self.first is None:
+            self.states = [(0, state % own) for state in range(table.states)]
+            return 0
+        first = <const int32_t*> PyByteArray_AS_STRING(self.first)
+        last = <const int32_t*> PyByteArray_AS_STRING(self.last)
+        if self.kind == OF_NEITHER:
+            found = [set() for _ in range(own)]
+            for i in range(table.rows):
+                found[i // each % own].add(last[i])
+            if max([len(one) for one in found]) == 1:
+                self.kind = OF_NEXT
+                self.handed = [one.pop() for one in found]
+        numbers = bytearray(table.rows)
+        of = <uint8_t*> PyByteArray_AS_STRING(numbers)
+        kinds = [{} for _ in range(table.states)]    # (first, last) -> its number, by widths
+        for i in range(table.rows):
+            known = kinds[i // each]
+            ends = (first[i] if self.into == OF_NEITHER else 0,
+                    last[i] if self.kind == OF_NEITHER else 0)
+            of[i] = known.setdefault(ends, min(len(known), FLASH_MAX_STATES))
+        most = max([len(known) for known in kinds])
+        if most * table.states > FLASH_MAX_STATES:
+            raise ValueError(
+                f"cell {c}: {most} pairs of tiles of its first and its last layer, which ways "
+                f"through the mesh depend on, times {table.states} of widths; at most "
+                f"{FLASH_MAX_STATES} states are supported"
+            )
+        after = [None] * (most * table.states)
+        for state, known in enumerate(kinds):
+            for ends, i in known.items():
+                after[state * most + i] = (*ends, state // own, state % own)
+        if self.into == OF_NEITHER:
+            self.join(table, after)
+        if most > 1:
+            for i in range(table.rows):
+                of[i] += <uint8_t> (i // each * most)
+            table.state_at = of
+            table.classes = most
+            table.states *= most
+            self.tables.kept.append(numbers)
+        self.states = [(0, 0) if one is None else (one[1], one[3]) for one in after]
+        return 0
+
+    cdef int join(self, flash_cell* table, list after) except -1:
+        """The boundary with the cell before: of each pair of its states and of these the way."""
+        cdef const CostModel* model = &self.model
+        cdef Py_ssize_t n = len(after), i, j
+        cdef int k, m
+        cdef double column[N_COSTS]
+        cdef bytearray memory
+        cdef double* at
+        columns = [k for k in range(N_COSTS)
+                   if model.ways & self.tables.problem.present & 1 << k]
+        memory = bytearray(len(columns) * len(self.states) * n * sizeof(double))
+        self.tables.kept.append(memory)
+        at = <double*> PyByteArray_AS_STRING(memory)
+        for m, k in enumerate(columns):
+            table.boundary[k] = at + m * len(self.states) * n
+        table.joined = 1
+        for i, (last, width) in enumerate(self.states):
+            for j, one in enumerate(after):
+                if one is None or not last or table.incoming > 1 and one[2] != width:
+                    continue
+                memset(column, 0, sizeof(column))
+                add_crossing(model, last, one[0], self.entering[width], column)
+                for k in columns:
+                    table.boundary[k][i * n + j] = column[k]
+        return 0
+
+
+cdef list first_layers(const CostModel* model, Place* at, const PlanCell* cell):
+    """Tiles of a cell's first layer and the numbers that it reads, whatever the cell's choices."""
+    cdef double x[SHAPE_COLUMNS]
+    cdef int64_t i, j, k
+    found = []
+    for i in range(cell.n_widths):
+        at.width = cell.width[i]
+        for j in range(cell.n_expansions):
+            for k in range(cell.n_kernels):
+                if k and cell.expansion[j] > 1:
+                    continue     # its first layer is pointwise
+                memset(x, 0, sizeof(x))
+                add_position(model, at, 1, 0, cell.expansion[j], cell.kernel[k], x)
+                one = (<int64_t> x[COL_ENTERED], x[COL_ENTERING])
+                if one not in found:
+                    found.append(one)
+    return found
+
+
+def crossing(numbers, int64_t sources, int64_t wanted, double activations):
+    """Cycles, and flits times links and times routers, that a layer's inputs take through a mesh.
+
+    numbers: the eight of `Mesh`; sources, wanted: tiles of the layer before and of the layer.
+    """
+    cdef Mesh mesh
+    cdef Crossing own
+    if sources < 1 or wanted < 1:
+        raise ValueError(f"sources and wanted are at least 1, got {sources} and {wanted}")
+    read_mesh(&mesh, numbers)
+    mesh.known = NULL
+    with nogil:
+        cross(&mesh, sources, wanted, activations, &own)
+    return own.cycles, own.links, own.routers
 
 
 cdef inline void rescore(double* score, int64_t n, double factor, double shift) noexcept nogil:

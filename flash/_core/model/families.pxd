@@ -9,8 +9,8 @@ links that a concatenation cell's layer may draw.
 from libc.stdint cimport int64_t
 
 from flash._core.model.operations cimport (
-    KIND_SYSTOLIC, OP_ADD, OP_CONV, OP_ELEMENTWISE, OP_POOL, CostModel, Op, add_cost, begun,
-    has_passes,
+    KIND_SYSTOLIC, OP_ADD, OP_CONV, OP_ELEMENTWISE, OP_POOL, CostModel, Op, add_cost,
+    add_crossing, begun, has_passes, tiles_of,
 )
 from flash._core.tables.problem cimport COL_MACS, COL_PARAMS
 
@@ -24,7 +24,10 @@ cdef enum:
 cdef enum:
     COL_LINKS = 14       # skip links of the position (NN-Degree's SC)
     COL_WIDTH = 15       # output channels of its convolutions, summed
-    SHAPE_COLUMNS = 16
+    COL_BEFORE = 16      # of a mesh: tiles of the last layer so far, 0 before the first
+    COL_ENTERED = 17     # tiles of the first one that had none before it,
+    COL_ENTERING = 18    # and the numbers that it reads
+    SHAPE_COLUMNS = 19
 
 
 cdef struct Place:       # where a cell stands
@@ -61,9 +64,23 @@ cdef inline void add_conv(const CostModel* model, double* x, int64_t kernel, int
     op.reads = before * before
     op.padded = (before + 2 * (kernel // 2)) * (before + 2 * (kernel // 2))
     add_cost(model, &op, x)
+    if model.mesh.on:
+        add_way(model, &op, x)
     weights = <double> (kernel * kernel * each) * <double> out
     x[COL_PARAMS] += weights + 2.0 * <double> norm + (<double> out if bias else 0.0)
     x[COL_MACS] += weights * <double> (side * side)
+
+
+cdef inline void add_way(const CostModel* model, const Op* op, double* x) noexcept nogil:
+    """Adds the way through the mesh from the layer before it, if x knows one."""
+    cdef int64_t own = tiles_of(model, op)
+    cdef double reads = <double> op.reads * <double> op.in_channels
+    if x[COL_BEFORE] > 0.0:
+        add_crossing(model, <int64_t> x[COL_BEFORE], own, reads, x)
+    else:
+        x[COL_ENTERED] = <double> own
+        x[COL_ENTERING] = reads
+    x[COL_BEFORE] = <double> own
 
 
 cdef inline void add_pass(const CostModel* model, double* x, int kind, int64_t kernel,
@@ -137,10 +154,9 @@ cdef inline void add_position(const CostModel* model, const Place* at, int first
     x[COL_LINKS] += <double> (links * w)
 
 
-cdef inline void add_ends(const CostModel* model, const Place* at, double* x) noexcept nogil:
-    """Adds the stem (first cell) and the head (last cell) to x."""
-    cdef int64_t w = at.width, side = half(at.side, at.stride), whole = at.resolution, stem, head
-    cdef int64_t halved = half(whole, 2)
+cdef inline void add_stem(const CostModel* model, const Place* at, double* x) noexcept nogil:
+    """Adds the stem to x, in the first cell."""
+    cdef int64_t whole = at.resolution, halved = half(whole, 2), stem
     if at.first and has_stem(at):
         stem = stem_width(at)
         if at.family == MOBILENET_V2:
@@ -153,9 +169,13 @@ cdef inline void add_ends(const CostModel* model, const Place* at, double* x) no
         else:
             add_conv(model, x, 3, 3, stem, 1, whole, 0 if at.family == WIDE_RESNET else stem, 0,
                      whole, 1)
+
+
+cdef inline void add_head(const CostModel* model, const Place* at, double* x) noexcept nogil:
+    """Adds the head to x, in the last cell."""
+    cdef int64_t w = at.width, side = half(at.side, at.stride), head = w
     if not at.last:
         return
-    head = w
     if at.family == MOBILENET_V2:
         head = 4 * w if 4 * w > 1280 else 1280
         add_conv(model, x, 1, w, head, 1, side, head, 0, side, 1)

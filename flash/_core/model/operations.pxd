@@ -10,7 +10,8 @@ To add a kind: its number and its name in `kinds`, its features here, its module
 from libc.math cimport INFINITY, rint, sqrt
 from libc.stdint cimport int64_t
 
-from flash._core.kernels.kernels cimport N_FEATURES, flash_terms
+from flash._core.kernels.kernels cimport N_COSTS, N_FEATURES, flash_terms
+from flash._core.model.mesh cimport MESH_NUMBERS, Crossing, Mesh, cross, read_mesh
 from flash._core.tables.problem cimport (
     COL_LATENCY, COL_LATENCY_IN, COL_LEAK, COL_LEAK_IN, flash_joined,
 )
@@ -49,7 +50,8 @@ cdef enum:
     KIND_MCU
 
 cdef enum:               # features that a kind counts; those of a processor that layers_body.h has
-    RRAM_FEATURES = 20   # are FLASH_CPU_COUNTS
+    RRAM_FEATURES = 23   # are FLASH_CPU_COUNTS. Of RRAM, those of a layer by itself are
+    RRAM_COUNTS = 20     # FLASH_RRAM_COUNTS; the others are of two layers and the mesh between them
     CPU_FEATURES = 43
     SYSTOLIC_FEATURES = 2
     FPGA_FEATURES = 4
@@ -116,6 +118,11 @@ cdef struct CostModel:
     flash_terms terms
     flash_terms plain        # of operations that families have; the others' features are 0 there
     flash_terms fast         # of them those that a family's layers have, for the vector kernels
+    Mesh mesh                # between the tiles of an RRAM chip, where no bus is
+    int ways                 # bit k: a crossing of it adds to column k
+    int n_crossed            # of these, those but for leaking latency:
+    int crossed[N_COSTS]     # which, and what a cycle, a flit's link and a flit's router add
+    double crossing[N_COSTS][3]
 
 
 cdef inline int read_array(CostModel* model, array) except -1:
@@ -127,9 +134,11 @@ cdef inline int read_array(CostModel* model, array) except -1:
         model.columns = array[1]
         model.subarray = 128
         model.each = 8
-        if len(array) == 4:      # RRAM: side of a subarray, columns a weight
-            model.subarray = array[2]
+        if len(array) == 4 or len(array) == 4 + MESH_NUMBERS:
+            model.subarray = array[2]    # RRAM: side of a subarray, columns a weight, the mesh
             model.each = array[3]
+            if len(array) > 4:
+                read_mesh(&model.mesh, array[4:])
         elif len(array) == 6:    # systolic: the memory
             model.bits = array[2]
             model.bits_per_cycle = array[3]
@@ -223,6 +232,12 @@ cdef inline double rooted(int64_t r, int64_t sr, int64_t sub) noexcept nogil:
     if r == 0:
         return 0.0
     return <double> (sr - 1) * sqrt(<double> sub) + sqrt(<double> (r - (sr - 1) * sub))
+
+
+cdef inline int64_t tiles_of(const CostModel* model, const Op* op) noexcept nogil:
+    """The first of these counts alone."""
+    return (ceil_div(op.kernel * op.kernel_width * op.in_channels, model.rows)
+            * ceil_div(model.each * op.out_channels, model.rows))
 
 
 cdef inline void pass_features(const Op* op, double* f) noexcept nogil:
@@ -539,3 +554,40 @@ cdef inline void add_cost(const CostModel* model, const Op* op, double* column) 
         if terms.leak > 0.0 and (k == COL_LATENCY or k == COL_LATENCY_IN):
             column[COL_LEAK if k == COL_LATENCY else COL_LEAK_IN] += rint(
                 cost * leaking * terms.per_unit[k])
+
+
+cdef inline void add_crossing(const CostModel* model, int64_t sources, int64_t wanted,
+                              double activations, double* column) noexcept nogil:
+    """Adds what a layer's inputs take through the mesh, from the tiles of the layer before it."""
+    cdef Crossing own
+    cdef const double* weight
+    cdef double cost
+    cdef int i, k
+    cross(&model.mesh, sources, wanted, activations, &own)
+    for i in range(model.n_crossed):
+        k = model.crossed[i]
+        weight = model.crossing[i]
+        cost = rint((weight[0] * own.cycles + weight[1] * own.links + weight[2] * own.routers)
+                    * model.terms.per_unit[k])
+        column[k] += cost
+        if k == COL_LATENCY and model.terms.leak > 0.0:      # all tiles but none of a layer's own
+            column[COL_LEAK] += cost
+
+
+cdef inline int is_charged(const CostModel* model, const Op* op) noexcept nogil:
+    """Whether an RRAM chip has tiles of it."""
+    return op.kind == OP_CONV or is_product(model, op)
+
+
+cdef inline int64_t add_after(const CostModel* model, const Op* op, int64_t sources,
+                              double* column) noexcept nogil:
+    """Adds what an operation costs after a layer on so many tiles, 0 where there is none before it;
+    returns those that the next one comes after."""
+    cdef int64_t own
+    add_cost(model, op, column)
+    if not model.mesh.on or not is_charged(model, op):
+        return sources
+    own = tiles_of(model, op)
+    if sources:
+        add_crossing(model, sources, own, <double> op.reads * <double> op.in_channels, column)
+    return own

@@ -7,12 +7,15 @@ from libc.string cimport memcpy, memset
 from flash._core.kernels.kernels cimport N_COSTS, flash_kernels, flash_stacking
 from flash._core.model.compile cimport PlanCell, Work
 from flash._core.model.families cimport (
-    COL_LINKS, COL_WIDTH, DENSENET, MOBILENET_V2, SHAPE_COLUMNS, Place, add_ends, add_position,
-    carries, convolutions, half, has_stem, stem_width,
+    COL_BEFORE, COL_ENTERED, COL_ENTERING, COL_LINKS, COL_WIDTH, DENSENET, MOBILENET_V2,
+    SHAPE_COLUMNS, Place, add_head, add_position, add_stem, carries, convolutions, half, has_stem,
+    stem_width,
 )
-from flash._core.model.operations cimport KIND_RRAM, CostModel, has_passes
+from flash._core.model.operations cimport KIND_RRAM, CostModel, add_crossing, has_passes
 from flash._core.model.topology cimport extend_paths, score_rows
-from flash._core.tables.problem cimport COL_MACS, COL_PARAMS, COL_PEAK, COL_SCORE, FLASH_COLUMNS
+from flash._core.tables.problem cimport (
+    COL_LATENCY, COL_LEAK, COL_MACS, COL_PARAMS, COL_PEAK, COL_SCORE, FLASH_COLUMNS,
+)
 from flash._core.tables.tables cimport kernels
 
 
@@ -243,16 +246,191 @@ cdef inline void stack_costs(Filling* f, double** row) noexcept nogil:
     cdef double x[SHAPE_COLUMNS]     # of the stem and the head
     cdef int k
     memset(x, 0, sizeof(x))
-    add_ends(f.model, f.at, x)
+    add_stem(f.model, f.at, x)
+    if f.at.first:
+        f.work.sources = <int64_t> x[COL_BEFORE]
+    x[COL_BEFORE] = 0.0      # what comes next is the cell
+    add_head(f.model, f.at, x)
+    if f.at.last:
+        f.work.wanted = <int64_t> x[COL_ENTERED]
+        f.work.reads = x[COL_ENTERING]
     while f.work.depth_number[least] < 0:
         least += 1
     for k in range(FLASH_COLUMNS):
         if row[k] == NULL or k == COL_SCORE:
             continue
         stack_column(f, k, x[k], row[k])
+        if f.model.mesh.on and (1 << k) & f.model.ways:
+            continue         # not all of it yet
         # nothing falls with depth: the first and the last one span a column's range
         widen_range(f, lines, row[k] + f.work.depth_number[least] * lines,
                     row[k] + f.work.depth_number[f.cell.deepest] * lines, k)
+    if f.model.mesh.on:
+        cross_rows(f, row)
+
+
+cdef inline const double* shape_at(const Filling* f, int64_t line, int64_t position,
+                                   int64_t own) noexcept nogil:
+    """The shape of a line's position; own: from which position on it takes its own."""
+    if f.sharing == BY_CAP:
+        return f.rest + position if position < own else f.other + line
+    if f.sharing == BY_LINKS:
+        return f.rest + (1 if position else 0)
+    return f.other + line if position else f.first + line
+
+
+cdef inline void add_between(const Filling* f, const double* before, const double* shape,
+                             double* column) noexcept nogil:
+    """Adds the way from one position to another."""
+    add_crossing(f.model, <int64_t> before[COL_BEFORE * f.stride],
+                 <int64_t> shape[COL_ENTERED * f.stride], shape[COL_ENTERING * f.stride], column)
+
+
+cdef inline void add_out(const Filling* f, const double* shape, double* column) noexcept nogil:
+    """Adds the way out of the cell from its last position, where it is the cell's."""
+    if f.work.wanted:
+        add_crossing(f.model, <int64_t> shape[COL_BEFORE * f.stride], f.work.wanted, f.work.reads,
+                     column)
+
+
+cdef inline void share_ways(const Filling* f) noexcept nogil:
+    """Of the positions that all lines share: what the ways before each add, and the one after it.
+    """
+    cdef Work* work = f.work
+    cdef double* at = work.ways
+    cdef int64_t i, shared = f.cell.deepest if f.sharing == BY_CAP else 0
+    memset(at, 0, 2 * N_COSTS * shared * sizeof(double))
+    for i in range(shared):
+        if i:
+            memcpy(at, at - 2 * N_COSTS, N_COSTS * sizeof(double))
+            add_between(f, f.rest + i - 1, f.rest + i, at)
+        elif work.sources:
+            add_crossing(f.model, work.sources, <int64_t> f.rest[COL_ENTERED * f.stride],
+                         f.rest[COL_ENTERING * f.stride], at)
+        add_out(f, f.rest + i, at + N_COSTS)
+        at += 2 * N_COSTS
+
+
+cdef inline void cross_rows(Filling* f, double** row) noexcept nogil:
+    """Adds to the rows what goes through the mesh from position to position, and the ways into and
+    out of the cell that are its own. A line's own positions are alike: on one the ways add up to
+    `start` and `every` for each position before it."""
+    cdef Work* work = f.work
+    cdef int64_t lines = f.stack.lines, line, i
+    cdef int m, k
+    share_ways(f)
+    for line in range(lines):
+        cross_line(f, line)
+    for m in range(f.model.n_crossed):
+        k = f.model.crossed[m]
+        for i in range(f.cell.deepest):
+            if work.depth_number[i + 1] < 0:
+                continue
+            if row[k] != NULL:
+                put_ways(f, m, i, row[k] + work.depth_number[i + 1] * lines)
+            if k == COL_LATENCY and row[COL_LEAK] != NULL and f.model.terms.leak > 0.0:
+                put_ways(f, m, i, row[COL_LEAK] + work.depth_number[i + 1] * lines)
+    for k in range(N_COSTS):
+        if (1 << k) & f.model.ways and row[k] != NULL:
+            widen_range(f, f.cell.n_depths * lines, row[k], row[k], k)
+    if work.first != NULL:
+        tell_ends(f)
+
+
+cdef inline int64_t own_from(const Filling* f, int64_t line) noexcept nogil:
+    """From which position on a line has its own: of a cap, from where there is more to draw."""
+    return f.skip[line] // f.at.width + 2 if f.sharing == BY_CAP else 1
+
+
+cdef inline double* of_lines(const Filling* f, int column, int part) noexcept nogil:
+    """Of each line for a crossed column: at its first position (0), `start` (1), `every` (2)."""
+    return f.work.crossings + (3 * column + part) * f.stack.lines
+
+
+cdef inline void cross_line(const Filling* f, int64_t line) noexcept nogil:
+    """A line's three numbers for each crossed column."""
+    cdef Work* work = f.work
+    cdef int64_t own = own_from(f, line)
+    cdef double total[N_COSTS]       # of the ways up to its first own position,
+    cdef double every[N_COSTS]       # of each further one,
+    cdef double out[N_COSTS]         # and of the one out of the cell
+    cdef const double* first
+    cdef const double* other
+    cdef int m, k, part
+    if line and (f.sharing == BY_LINKS
+                 or f.sharing == BY_CAP and f.skip[line] == f.skip[line - 1]):
+        for m in range(f.model.n_crossed):   # as the line before
+            for part in range(3):
+                of_lines(f, m, part)[line] = of_lines(f, m, part)[line - 1]
+        return
+    memset(total, 0, sizeof(total))
+    memset(every, 0, sizeof(every))
+    memset(out, 0, sizeof(out))
+    if f.sharing != BY_CAP:
+        first = shape_at(f, line, 0, own)
+        if work.sources:
+            add_crossing(f.model, work.sources, <int64_t> first[COL_ENTERED * f.stride],
+                         first[COL_ENTERING * f.stride], total)
+        add_out(f, first, out)
+        for m in range(f.model.n_crossed):
+            k = f.model.crossed[m]
+            of_lines(f, m, 0)[line] = total[k] + out[k]
+        memset(out, 0, sizeof(out))
+    elif own < f.cell.deepest:
+        memcpy(total, work.ways + 2 * N_COSTS * (own - 1), sizeof(total))
+    if own < f.cell.deepest:
+        first = shape_at(f, line, own - 1, own)
+        other = shape_at(f, line, own, own)
+        add_between(f, other, other, every)
+        if first[COL_BEFORE * f.stride] == other[COL_BEFORE * f.stride]:
+            for k in range(N_COSTS):
+                total[k] += every[k]
+        else:
+            add_between(f, first, other, total)
+        add_out(f, other, out)
+    for m in range(f.model.n_crossed):
+        k = f.model.crossed[m]
+        of_lines(f, m, 1)[line] = total[k] + out[k] - <double> own * every[k]
+        of_lines(f, m, 2)[line] = every[k]
+
+
+cdef inline void put_ways(const Filling* f, int column, int64_t position, double* out) noexcept nogil:
+    """Adds to the rows of one depth, which end at a position, their ways."""
+    cdef const double* first = of_lines(f, column, 0)
+    cdef const double* start = of_lines(f, column, 1)
+    cdef const double* every = of_lines(f, column, 2)
+    cdef const double* ways = f.work.ways + 2 * N_COSTS * position
+    cdef int k = f.model.crossed[column]
+    cdef int64_t line, n = f.stack.lines
+    cdef double at = <double> position, shared
+    if f.sharing != BY_CAP:
+        for line in range(n):
+            out[line] += start[line] + at * every[line] if position else first[line]
+        return
+    shared = ways[k] + ways[N_COSTS + k]
+    if f.work.rising:
+        n = f.stack.n_runs[position]
+        for line in range(n):
+            out[line] += start[line] + at * every[line]
+        for line in range(n, f.stack.lines):
+            out[line] += shared
+        return
+    for line in range(n):
+        out[line] += (start[line] + at * every[line] if own_from(f, line) <= position else shared)
+
+
+cdef inline void tell_ends(const Filling* f) noexcept nogil:
+    """Writes down the tiles of each row's first and last layer."""
+    cdef Work* work = f.work
+    cdef int64_t lines = f.stack.lines, line, i, place
+    for i in range(f.cell.deepest):
+        if work.depth_number[i + 1] < 0:
+            continue
+        for line in range(lines):
+            place = work.depth_number[i + 1] * lines + line
+            work.first[place] = <int32_t> shape_at(f, line, 0, 1)[COL_ENTERED * f.stride]
+            work.last[place] = <int32_t> shape_at(
+                f, line, i, own_from(f, line))[COL_BEFORE * f.stride]
 
 
 cdef inline void stack_scores(Filling* f, double** row) noexcept nogil:
@@ -362,7 +540,7 @@ cdef inline void network_totals(const CostModel* model, int family, int64_t reso
         at.before = before if c else entering(&at)
         before = at.width
         expansion = cell.expansion[line // cell.n_kernels % cell.n_expansions]
-        add_ends(model, &at, x)
+        add_stem(model, &at, x)
         x[COL_LINKS] = x[COL_WIDTH] = 0.0
         for i in range(depth):
             links = cell.skip[width_number * cell.n_skips
@@ -371,6 +549,7 @@ cdef inline void network_totals(const CostModel* model, int family, int64_t reso
                 links = min(links, at.width * (i - 1)) if i else 0
             add_position(model, &at, i == 0, links, expansion, cell.kernel[line % cell.n_kernels],
                          x)
+        add_head(model, &at, x)
         own = degree(x[COL_WIDTH], convolutions(&at, depth, expansion), x[COL_LINKS])
         if degrees != NULL:
             degrees[c] = own

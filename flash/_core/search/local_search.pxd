@@ -64,6 +64,15 @@ cdef inline int summed(const flash_variant* v) noexcept nogil:
     return 1
 
 
+cdef inline int one_width(const flash_variant* v) noexcept nogil:
+    """Any rows may follow each other, so that those of the tables are those of the space."""
+    cdef int c
+    for c in range(v.n_cells):
+        if v.cells[c].incoming > 1:
+            return 0
+    return 1
+
+
 cdef inline double appraise(SolverState* solver, int variant, const int32_t* row,
                             const double* total, double least) noexcept nogil:
     """Merit of the configuration of table rows `row` with these totals; anything not above `least`
@@ -115,7 +124,8 @@ cdef inline double weigh_point(SolverState* solver, LatticePoint* p) noexcept no
         if cell.incoming > 1:
             row[c] += <int32_t> (own * cell.space_rows)
         if cell.states > 1:
-            own = p.row[c] // (cell.space_rows // (cell.states // cell.incoming))
+            own = p.row[c] // (cell.space_rows
+                                  // (cell.states // cell.classes // cell.incoming))
     flash_totals(v, row, total)
     p.merit = appraise(solver, p.variant, row, total, -INFINITY)
     return p.merit

@@ -7,7 +7,7 @@ from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
 from flash._core.tables.problem cimport (
-    COL_PEAK, FLASH_COLUMNS, N_COLUMNS, N_STATES, flash_variant,
+    COL_PEAK, FLASH_COLUMNS, N_COLUMNS, N_STATES, flash_cell, flash_variant,
 )
 
 
@@ -91,9 +91,43 @@ cdef inline int whole_cell(const flash_variant* v, int c, int needed, List* out,
         out.column[COL_PEAK] = NULL
     if not set_starts(out, v.cells[c].states, pool):
         return 0
+    if v.cells[c].state_at != NULL:
+        return by_state(&v.cells[c], out, pool)
     for s in range(out.states + 1):
         out.start[s] = s * (v.cells[c].rows // v.cells[c].states)
     return 1
+
+
+cdef inline int by_state(const flash_cell* cell, List* out, flash_pool* pool) noexcept nogil:
+    """The same of a cell whose states lie mixed: a copy, state by state."""
+    cdef List source = out[0]
+    cdef int64_t start[N_STATES + 1]
+    cdef int64_t next[N_STATES]
+    cdef int64_t i
+    cdef int s, done
+    cdef int32_t* chosen = <int32_t*> flash_take(pool, cell.rows * sizeof(int32_t))
+    flash_give(pool, source.start)
+    source.start = out.start = NULL
+    if chosen == NULL:
+        return 0
+    for s in range(cell.states + 1):
+        start[s] = 0
+    for i in range(cell.rows):
+        start[cell.state_at[i] + 1] += 1
+    for s in range(cell.states):
+        start[s + 1] += start[s]
+        next[s] = start[s]
+    for i in range(cell.rows):
+        s = cell.state_at[i]
+        chosen[next[s]] = <int32_t> i
+        next[s] += 1
+    done = take(&source, chosen, cell.rows, start, out, pool)
+    flash_give(pool, chosen)
+    if done:
+        out.ranged = 1
+        memcpy(out.low, source.low, sizeof(source.low))
+        memcpy(out.high, source.high, sizeof(source.high))
+    return done
 
 
 cdef inline Lists* whole(const flash_variant* v, int needed, flash_pool* pool) noexcept nogil:

@@ -18,9 +18,10 @@ from libc.string cimport memset
 
 from flash._core.search.dominance cimport Entry, sort
 from flash._core.search.exact cimport RUNNING, Search, SolverState, short_of_memory, thin_rows
+from flash._core.search.inner_problem cimport boundary_range
 from flash._core.search.local_search cimport (
-    NO_BUDGET, OVER_BUDGET_MERIT, LatticePoint, Neighbourhood, appraise, pause_if_due, refine,
-    summed, weigh_point,
+    NO_BUDGET, OVER_BUDGET_MERIT, LatticePoint, Neighbourhood, appraise, one_width, pause_if_due,
+    refine, weigh_point,
 )
 from flash._core.search.relaxation cimport Box, metric_range
 from flash._core.search.row_lists cimport Lists, flash_give, flash_take
@@ -28,8 +29,8 @@ from flash._core.tables.problem cimport (
     COL_AREA, COL_ENERGY, COL_ENERGY_IN, COL_ENERGY_OUT, COL_LATENCY, COL_LATENCY_IN,
     COL_LATENCY_OUT, COL_LEAK, COL_LEAK_IN, COL_MACS, COL_PARAMS, COL_PEAK, COL_SCALE, COL_SCORE,
     FLASH_COLUMNS, FLASH_METRICS, M_AREA, M_ENERGY, M_LATENCY, M_MACS, M_PARAMS, M_SCORE,
-    N_CELLS, N_COLUMNS, N_METRICS, flash_class, flash_class_of, flash_joined, flash_links,
-    flash_metrics, flash_problem, flash_totals, flash_variant,
+    N_CELLS, N_COLUMNS, N_METRICS, flash_cell, flash_class, flash_class_of, flash_joined,
+    flash_links, flash_metrics, flash_problem, flash_state_of, flash_totals, flash_variant,
 )
 
 __all__ = ("explore", "multistart")
@@ -259,13 +260,17 @@ cdef inline void set_merits(SolverState* solver, const flash_variant* v, int var
     cdef double own[N_CELLS][MOST_LEVELS][N_COLUMNS]     # what an axis' row adds to the totals
     cdef double partial[N_CELLS + 1][N_COLUMNS]  # totals of the cells from one on
     cdef const double* more
+    cdef const flash_cell* cell
     cdef LatticePoint corner
     cdef int digit[N_CELLS]
-    cdef int c, i, k, plain = summed(v)
+    cdef int64_t state[N_CELLS][MOST_LEVELS]
+    cdef int64_t at
+    cdef int c, i, k, plain = one_width(v)
     corner.variant = variant
     for c in range(x.n):
         digit[c] = 0
         for i in range(x.m):
+            state[c][i] = flash_state_of(&v.cells[c], x.axis[i][c]) if plain else 0
             for k in range(FLASH_COLUMNS):
                 own[c][i][k] = (v.cells[c].column[k][x.axis[i][c]]
                                 if plain and v.cells[c].column[k] != NULL else 0.0)
@@ -279,6 +284,16 @@ cdef inline void set_merits(SolverState* solver, const flash_variant* v, int var
             for k in range(N_COLUMNS):
                 partial[c][k] = partial[c + 1][k] + more[k]
             partial[c][COL_PEAK] = max(partial[c + 1][COL_PEAK], more[COL_PEAK])
+            if plain and c + 1 < x.n and v.cells[c + 1].joined:
+                cell = &v.cells[c + 1]
+                at = state[c][digit[c]] * cell.states + state[c + 1][digit[c + 1]]
+                for k in range(FLASH_COLUMNS):
+                    if cell.boundary[k] != NULL:
+                        partial[c][k] += cell.boundary[k][at]
+            if plain and c == 0 and v.cells[0].joined:
+                for k in range(FLASH_COLUMNS):
+                    if v.cells[0].boundary[k] != NULL:
+                        partial[0][k] += v.cells[0].boundary[k][state[0][digit[0]]]
             c -= 1
         x.merit[i] = (appraise(solver, variant, corner.row, partial[0], -INFINITY) if plain
                       else weigh_point(solver, &corner))
@@ -356,12 +371,15 @@ cdef double most_score(const flash_problem* problem, int variant) noexcept nogil
     cdef Box box
     cdef double low[N_METRICS]
     cdef double high[N_METRICS]
+    cdef double least, most
     cdef int c, k
     for k in range(FLASH_COLUMNS):
         box.low[k] = box.high[k] = v.constant[k]
         for c in range(v.n_cells):
             if v.cells[c].boundary[k] != NULL:
-                return INFINITY
+                boundary_range(&v.cells[c], k, v.cells[c - 1].states if c else 1, &least, &most)
+                box.low[k] += least
+                box.high[k] += most
             if v.cells[c].column[k] != NULL:
                 box.low[k] = flash_joined(k, box.low[k], v.cells[c].low[k])
                 box.high[k] = flash_joined(k, box.high[k], v.cells[c].high[k])

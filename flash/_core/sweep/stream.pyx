@@ -6,6 +6,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from flash._core.search.exact cimport Query
+from flash._core.search.inner_problem cimport boundary_range
 from flash._core.sweep.tile cimport own_rows, own_width
 from flash._core.tables.problem cimport (
     COL_MACS, COL_PARAMS, COL_SCORE, FLASH_COLUMNS, FLASH_METRICS, M_SCORE, N_COLUMNS, N_METRICS,
@@ -129,6 +130,7 @@ def metric_ranges(Tables tables not None):
     """Between which values each metric lies: lists of 6 lows and 6 highs, over all variants."""
     cdef double low[N_COLUMNS]
     cdef double high[N_COLUMNS]
+    cdef double least, most
     cdef double m[N_METRICS]
     cdef double n[N_METRICS]
     cdef const flash_variant* v
@@ -144,6 +146,11 @@ def metric_ranges(Tables tables not None):
                 for c in range(v.n_cells):
                     low[k] = flash_joined(k, low[k], v.cells[c].low[k])
                     high[k] = flash_joined(k, high[k], v.cells[c].high[k])
+                    if v.cells[c].boundary[k] != NULL:
+                        boundary_range(&v.cells[c], k, v.cells[c - 1].states if c else 1, &least,
+                                       &most)
+                        low[k] += least
+                        high[k] += most
         flash_metrics(links, low, m)
         flash_metrics(links, high, n)
         m[M_SCORE] = links.quantum[M_SCORE] * low[COL_SCORE]

@@ -19,12 +19,14 @@ from flash._core.sweep.fixed_point cimport make_fixed_point
 from flash._core.sweep.float_objective cimport make_float_objective, set_powers
 from flash._core.sweep.sieve cimport MEMORY, carve, drop_sieve, fill_sieve, place_tile, start_sieve
 from flash._core.sweep.tile cimport (
-    Layout, drop_last, fill_tile, is_sorted, lay_out, own_rows, own_width, take_last,
+    Layout, drop_last, fill_tile, group_of, is_joined, is_sorted, lay_out, own_rows,
+    own_width, take_last,
 )
 from flash._core.sweep.tile_pass cimport MEASURED, SIEVED, WEIGHED, Run, pass_tile, raise_need
 from flash._core.tables.problem cimport (
     FLASH_COLUMNS, FLASH_METRICS, LINK_EXPONENTIAL, LINK_LOGISTIC, LINK_NONE, N_CELLS, N_COLUMNS,
-    flash_accuracy, flash_cell, flash_joined, flash_links, flash_point, flash_variant,
+    flash_accuracy, flash_cell, flash_joined, flash_links, flash_point, flash_state_of,
+    flash_variant,
 )
 from flash._core.tables.tables cimport Tables, kernels
 
@@ -159,12 +161,8 @@ def count_range(Tables tables not None, Query query not None, int variant, int64
 
 
 cdef int refuse_variant(Tables tables, int variant) except -1:
-    cdef int c
     if not 0 <= variant < tables.problem.n_variants:
         raise ValueError(f"variant {variant} is not in 0..{tables.problem.n_variants - 1}")
-    for c in range(tables.problem.variants[variant].n_cells):
-        if tables.problem.variants[variant].cells[c].joined:
-            raise ValueError("boundaries are not enumerated")
     return 0
 
 
@@ -211,6 +209,8 @@ cdef int sieves(Run* r) noexcept nogil:
     cdef const flash_links* links = &r.problem.links
     cdef double score = least_score(links, r.query.min_accuracy)
     r.valued = r.query.product or links.log_params != 0.0 or links.log_macs != 0.0
+    if is_joined(r.layout.v):    # its fixed point spans sums of rows alone
+        return 0
     if r.valued and not make_float_objective(r.problem, r.query, r.variant, &r.value):
         return 0
     return make_fixed_point(r.problem, r.query, &r.layout, score, &r.fixed)
@@ -249,13 +249,29 @@ cdef inline void add_row(const flash_variant* v, int c, int64_t row, double* tot
             total[k] = flash_joined(k, total[k], v.cells[c].column[k][row])
 
 
-cdef inline int64_t start_of(Run* r, int64_t place, double* total) noexcept nogil:
-    """Totals of a combination of the outer cells but the last one; the width it hands on."""
+cdef inline void add_between(const flash_variant* v, int c, int64_t before, int64_t row,
+                             double* total) noexcept nogil:
+    """What lies between a cell's row and the state of the cell before it."""
+    cdef const flash_cell* cell = &v.cells[c]
+    cdef int64_t at
+    cdef int k
+    if not cell.joined:
+        return
+    at = before * cell.states + flash_state_of(cell, row)
+    for k in range(FLASH_COLUMNS):
+        if cell.boundary[k] != NULL:
+            total[k] += cell.boundary[k][at]
+
+
+cdef inline int64_t start_of(Run* r, int64_t place, double* total, int64_t* state) noexcept nogil:
+    """Totals of a combination of the outer cells but the last one; the width and the state that it
+    hands on."""
     cdef const Layout* l = &r.layout
     cdef const flash_cell* cell
     cdef int64_t own[N_CELLS]
     cdef int64_t n, width = 0
     cdef int j, k
+    state[0] = 0
     for j in range(l.n_outer - 2, -1, -1):
         n = own_rows(&l.v.cells[l.outer[j]])
         own[j] = place % n
@@ -270,6 +286,8 @@ cdef inline int64_t start_of(Run* r, int64_t place, double* total) noexcept nogi
         r.outer_row[l.outer[j]] = <int32_t> n
         width = own_width(cell, own[j])
         add_row(l.v, l.outer[j], n, total)
+        add_between(l.v, l.outer[j], state[0], n, total)
+        state[0] = flash_state_of(cell, n)
     return width
 
 
@@ -280,27 +298,28 @@ cdef void stream(Run* r, int64_t first, int64_t last) noexcept nogil:
     cdef const double* own
     cdef double begun[N_COLUMNS]
     cdef double x[N_COLUMNS]
-    cdef int64_t n = r.last.rows, at, group, row, i
+    cdef int64_t n = r.last.rows, at, group, row, i, state
     cdef int c, k
     if first >= last:
         return
     if not l.n_outer:
-        start_of(r, 0, x)
+        start_of(r, 0, x, &state)
         pass_tile(r, x)
         return
     c = l.outer[l.n_outer - 1]
     cell = &l.v.cells[c]
     for at in range(first // n, (last - 1) // n + 1):
-        group = start_of(r, at, begun)
+        group = start_of(r, at, begun, &state)
         group = group * n if cell.incoming > 1 else 0
         for i in range(group + n - 1, group - 1, -1):    # large ones first: they are good
             row = r.last.row[i] - group
             if not first <= at * n + row < last:
                 continue
-            if l.incoming > 1 and own_width(cell, row) != r.width:
+            if l.incoming > 1 and group_of(l, cell, row, r.last.row[i]) != r.width:
                 continue
             r.outer_row[c] = r.last.row[i]
             own = r.last.total + N_COLUMNS * i
             for k in range(FLASH_COLUMNS):
                 x[k] = flash_joined(k, begun[k], own[k])
+            add_between(l.v, c, state, r.last.row[i], x)
             pass_tile(r, x)

@@ -15,6 +15,7 @@ from libc.string cimport memset
 from flash._core.kernels.kernels cimport SWEEP_ROWS
 from flash._core.tables.problem cimport (
     COL_SCALE, FLASH_COLUMNS, N_CELLS, N_COLUMNS, flash_cell, flash_class_of, flash_joined,
+    flash_state_of,
     flash_links, flash_problem, flash_variant,
 )
 
@@ -32,7 +33,8 @@ cdef struct Layout:
     int parted           # the inner cell of which a tile has a part; -1: none
     int64_t part_rows
     int64_t parts
-    int64_t incoming     # widths that may come in to the first inner cell
+    int64_t incoming     # groups that may come in to the first inner cell: widths, or where it has
+    const flash_cell* before     # a boundary, states of the cell before it (else NULL)
     int64_t rows         # of a whole tile
     double outer_count   # combinations of the outer cells
 
@@ -60,15 +62,47 @@ cdef inline int64_t own_rows(const flash_cell* cell) noexcept nogil:
 
 
 cdef inline int64_t own_width(const flash_cell* cell, int64_t row) noexcept nogil:
-    return row // (cell.rows // cell.states) if cell.incoming > 1 or cell.states > 1 else 0
+    return (row // (cell.rows // (cell.states // cell.classes))
+            if cell.incoming > 1 or cell.states > 1 else 0)
 
 
 cdef inline int is_coupled(const flash_variant* v) noexcept nogil:
     cdef int c
     for c in range(v.n_cells):
-        if v.cells[c].incoming > 1:
+        if v.cells[c].incoming > 1 or v.cells[c].joined:
             return 1
     return 0
+
+
+cdef inline int is_joined(const flash_variant* v) noexcept nogil:
+    cdef int c
+    for c in range(v.n_cells):
+        if v.cells[c].joined:
+            return 1
+    return 0
+
+
+cdef inline void let_in(Layout* l, int c) noexcept nogil:
+    """Cell c is the first inner one: what may come in to it."""
+    l.before = NULL
+    l.incoming = max(1, l.v.cells[c].incoming)
+    if c and l.v.cells[c].joined:
+        l.before = &l.v.cells[c - 1]
+        l.incoming = l.before.states
+
+
+cdef inline int64_t width_of(const Layout* l, int64_t group) noexcept nogil:
+    """The width that comes in with a group."""
+    if l.before == NULL:
+        return group
+    return (group // l.before.classes
+            % (l.before.states // l.before.classes // max(1, l.before.incoming)))
+
+
+cdef inline int64_t group_of(const Layout* l, const flash_cell* cell, int64_t own,
+                             int64_t row) noexcept nogil:
+    """The group that the last outer cell hands on; own, row: of the space and of the table."""
+    return own_width(cell, own) if l.before == NULL else flash_state_of(cell, row)
 
 
 cdef inline void lay_out(const flash_problem* problem, int variant, Layout* l) noexcept nogil:
@@ -101,6 +135,7 @@ cdef inline void lay_out(const flash_problem* problem, int variant, Layout* l) n
     l.parts = 1
     l.part_rows = 0
     l.incoming = 1
+    l.before = NULL
     for taken in range(v.n_cells):
         c = order[taken]
         rows = own_rows(&v.cells[c])
@@ -108,7 +143,7 @@ cdef inline void lay_out(const flash_problem* problem, int variant, Layout* l) n
             l.rows *= rows
             is_inner[c] = 1
             if coupled:
-                l.incoming = max(1, v.cells[c].incoming)
+                let_in(l, c)
             continue
         if l.rows < FEW_ROWS:
             is_inner[c] = 1
@@ -119,7 +154,7 @@ cdef inline void lay_out(const flash_problem* problem, int variant, Layout* l) n
             l.parts = (rows + l.part_rows - 1) // l.part_rows
             l.rows *= l.part_rows
             if coupled:
-                l.incoming = max(1, v.cells[c].incoming)
+                let_in(l, c)
         break
     l.n_outer = l.n_inner = 0
     l.outer_count = 1.0
@@ -142,9 +177,10 @@ cdef inline int64_t rows_in_part(const Layout* l, int c, int64_t part) noexcept 
 
 cdef inline void inner_rows(const Layout* l, int64_t part, int64_t width, int64_t combination,
                             int32_t* row) noexcept nogil:
-    """The table rows of the inner cells."""
+    """The table rows of the inner cells; width: the group that comes in."""
     cdef int j, c
     cdef int64_t n, own
+    width = width_of(l, width)
     for j in range(l.n_inner - 1, -1, -1):
         c = l.inner[j]
         n = rows_in_part(l, c, part)
@@ -189,9 +225,25 @@ cdef inline int sort_by_scale(int64_t n, const double* scale, int32_t* own,
     return 1
 
 
-cdef inline void total_column(const Layout* l, int k, const int32_t* row,
+cdef inline void add_boundary(const Layout* l, int j, int k, const int32_t* row, int64_t group,
                               Tile* tile) noexcept nogil:
-    """A column: its totals over the inner cells. row: the cells' rows of each combination."""
+    """Adds what lies between an inner cell and the one before it."""
+    cdef const flash_cell* cell = &l.v.cells[l.inner[j]]
+    cdef double* out = tile.column[k]
+    cdef int64_t n = tile.rows, i, at = group
+    if cell.boundary[k] == NULL:
+        return
+    for i in range(n):
+        if j:
+            at = flash_state_of(cell - 1, row[(j - 1) * n + tile.own[i]])
+        out[i] += cell.boundary[k][at * cell.states
+                                   + flash_state_of(cell, row[j * n + tile.own[i]])]
+
+
+cdef inline void total_column(const Layout* l, int k, const int32_t* row, int64_t group,
+                              Tile* tile) noexcept nogil:
+    """A column: its totals over the inner cells. row: the cells' rows of each combination; group:
+    what comes in."""
     cdef const double* column
     cdef double* out = tile.column[k]
     cdef int64_t n = tile.rows, i
@@ -204,6 +256,7 @@ cdef inline void total_column(const Layout* l, int k, const int32_t* row,
             break
         for i in range(n):
             out[i] = flash_joined(k, out[i], column[row[j * n + tile.own[i]]])
+        add_boundary(l, j, k, row, group if l.before != NULL else 0, tile)
     tile.low[k] = INFINITY
     tile.high[k] = -INFINITY
     for i in range(n):
@@ -231,12 +284,12 @@ cdef inline int fill_tile(const Layout* l, int64_t part, int64_t width, int by_s
             row[j * n + i] = own[l.inner[j]]
     tile.sorted = 0
     if by_scale:
-        total_column(l, COL_SCALE, row, tile)
+        total_column(l, COL_SCALE, row, width, tile)
         tile.sorted = tile.high[COL_SCALE] < SCALES
     if tile.sorted:
         done = sort_by_scale(n, tile.column[COL_SCALE], tile.own, &tile.below)
     for k in range(FLASH_COLUMNS if done else 0):
-        total_column(l, k, row, tile)
+        total_column(l, k, row, width, tile)
     free(row)
     return done
 

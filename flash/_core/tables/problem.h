@@ -51,8 +51,10 @@ enum {
 enum { OVER_BUDGET = -1, FEASIBLE = 0, NEW_BEST = 1 };
 
 typedef struct {
-    int64_t rows;                    /* states * rows per state; rows of a state are contiguous */
+    int64_t rows;                    /* those of a state are contiguous, but for state_at */
     int32_t states;                  /* hand-on states (free widths); 1 without coupling */
+    int32_t classes;                 /* states of a pair of widths: of rows told apart by more */
+    const uint8_t *state_at;         /* of each row, where there are such classes; else NULL */
     int32_t joined;                  /* it has boundaries */
     int32_t incoming;                /* widths that may come in; states are (incoming, own) pairs */
     int32_t dims[FLASH_VARIABLES];   /* choices per variable, most significant first */
@@ -236,6 +238,8 @@ static inline double flash_objective(const flash_links *l, const flash_query *q,
 
 static inline int64_t flash_state_of(const flash_cell *cell, int64_t row)
 {
+    if (cell->state_at)
+        return cell->state_at[row];
     return cell->states == 1 ? 0 : row / (cell->rows / cell->states);
 }
 
@@ -245,7 +249,9 @@ static inline int flash_follows(const flash_cell *before, int64_t t, const flash
 {
     if (cell->incoming <= 1)
         return 1;
-    return t % (before->states / before->incoming) == s / (cell->states / cell->incoming);
+    t /= before->classes;
+    return t % (before->states / before->classes / before->incoming)
+           == s / (cell->states / cell->incoming);
 }
 
 /* A column's total of two parts of a configuration. */

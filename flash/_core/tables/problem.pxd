@@ -1,6 +1,6 @@
 """The compiled problem in C (see problem.h), as Cython sees it."""
 
-from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 
 cdef enum:               # as problem.h has them: sizes that Cython must know
     N_COLUMNS = 14
@@ -54,6 +54,8 @@ cdef extern from "tables/problem.h" nogil:
     ctypedef struct flash_cell:
         int64_t rows
         int32_t states
+        int32_t classes
+        const uint8_t* state_at
         int32_t incoming
         int32_t dims[N_VARIABLES]
         int64_t space_rows

@@ -25,6 +25,7 @@ cdef class Tables:
     cdef size_t block_size
     cdef void* small          # variants and cells
     cdef object classes       # keeps the links' arrays alive
+    cdef list kept            # and the memory of boundaries and states that no block has
     cdef int ranged           # the cells' low and high are known
     cdef void* packing        # of batches (packing.pxd), made when one is large
     cdef const flash_packed* packed

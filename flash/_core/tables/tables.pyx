@@ -361,6 +361,9 @@ cdef class Tables:
             self.problem.variants[i].n_cells = cells_within(cells_of[i])
             self.problem.variants[i].cells = cell + j
             j += self.problem.variants[i].n_cells
+        for i in range(j):
+            cell[i].classes = 1
+        self.kept = []
         return 0
 
     cdef int set_links(self, dict links) except -1:
@@ -441,6 +444,7 @@ cdef class Tables:
         cdef size_t need = 0, line
         cdef int v, c, k
         made.shape([self.problem.variants[v].n_cells for v in range(self.problem.n_variants)])
+        made.kept = [self]       # whose boundaries and states they share
         made.problem.present = self.problem.present
         for k in columns:
             if not 0 <= k < FLASH_COLUMNS:
@@ -449,8 +453,9 @@ cdef class Tables:
         for v in range(self.problem.n_variants):
             for c in range(self.problem.variants[v].n_cells):
                 own = &self.problem.variants[v].cells[c]
-                if own.joined:
-                    raise ValueError("tables with boundaries keep their columns")
+                for k in columns:
+                    if own.boundary[k] != NULL:
+                        raise ValueError(f"column {COLUMNS[k]} has boundaries, and keeps its rows")
                 for k in range(FLASH_COLUMNS):
                     if made.problem.present >> k & 1:
                         need += whole_lines(<size_t> own.rows * sizeof(double)) // sizeof(double)
@@ -465,6 +470,10 @@ cdef class Tables:
                 cell.states = own.states
                 cell.incoming = own.incoming
                 cell.space_rows = own.space_rows
+                cell.classes = own.classes
+                cell.state_at = own.state_at
+                cell.joined = own.joined
+                memcpy(cell.boundary, own.boundary, sizeof(own.boundary))
                 memcpy(cell.dims, own.dims, sizeof(own.dims))
                 line = whole_lines(<size_t> own.rows * sizeof(double)) // sizeof(double)
                 for k in range(FLASH_COLUMNS):
@@ -599,6 +608,16 @@ cdef class Tables:
                               or k == COL_MACS and l.log_macs != 0.0):
             raise ValueError(f"the logarithm of {COLUMNS[k]} needs totals above 0")
         return total
+
+    @property
+    def joined(self) -> bool:
+        """Whether pairs of rows of neighbouring cells add to totals: see `flash_cell.boundary`."""
+        cdef int i, c
+        for i in range(self.problem.n_variants):
+            for c in range(self.problem.variants[i].n_cells):
+                if self.problem.variants[i].cells[c].joined:
+                    return True
+        return False
 
     @property
     def rows(self) -> tuple:
