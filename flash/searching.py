@@ -247,7 +247,8 @@ def search(
         are compiled already, and compiling takes about a second. True: those too. False: never.
         Where numba cannot, or the scores would differ, the function runs as it is.
     method : str or function, default "shgo"
-        "shgo": hierarchical SHGO, then the exact solver from its answer. "exact": only that.
+        "shgo": hierarchical SHGO (FLASH's, a reconstruction: docs/proof.md), then the exact
+        solver from its answer. "exact": only that.
         Methods of other papers, to compare: "random", "evolution", "pnas", "fp-nas", "parsec",
         "netadapt-v2", "netadapt", "hurricane", "spos", "hao" (see docs/methods.md). A function
         that takes a `Task` is a method of one's own (see docs/plugins.md), and so is its name,

@@ -1,6 +1,7 @@
 """What public models take here, beside what `cpu-x86` and `cpu-x86-torch` say of them.
 
     python -m benchmarks.claims.real_models OUT.json [--only TEXT]
+    python -m benchmarks.claims.real_models OUT.json --measured OLD.json    # predicts anew
 
 Models of torchvision, built without weights, measured with onnxruntime and torch eager: one thread,
 batch 1, the least processor time of several passes. No target was fitted to them, and none of their
@@ -45,17 +46,22 @@ def least_ms(call: Callable[[], Any]) -> float:
     return 1e3 * min(found)
 
 
-def measured(name: str, folder: Path) -> dict[str, Any]:
-    """Measure one model with both runtimes, and ask both targets."""
-    import onnxruntime
-    import torch
+def built(name: str) -> tuple[Any, tuple[int, int, int]]:
+    """Return a model and the shape of its image."""
     from torchvision import models
 
     extra = {"aux_logits": False} if name in ("googlenet", "inception_v3") else {}
-    module = models.get_model(name, weights=None, **extra).eval()
     side = 299 if name == "inception_v3" else 224
-    image = torch.zeros(1, 3, side, side)
-    net = flash.Network.from_torch(module, (3, side, side))
+    return models.get_model(name, weights=None, **extra).eval(), (3, side, side)
+
+
+def measured(name: str, folder: Path) -> dict[str, float]:
+    """Return what one model takes in both runtimes, by target, in milliseconds."""
+    import onnxruntime
+    import torch
+
+    module, shape = built(name)
+    image = torch.zeros(1, *shape)
     path = folder / f"{name}.onnx"
     torch.onnx.export(module, (image,), str(path), opset_version=17, dynamo=False)
     options = onnxruntime.SessionOptions()
@@ -68,6 +74,12 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
             "cpu-x86-torch": least_ms(lambda: module(image)),
         }
     path.unlink()
+    return times
+
+
+def told(name: str, times: dict[str, float]) -> dict[str, Any]:
+    """Return what both targets say of a model beside what it takes."""
+    net = flash.Network.from_torch(*built(name))
     row: dict[str, Any] = {"model": name}
     for target, took in times.items():
         cost = flash.Target.load(target).cost(net)
@@ -97,18 +109,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--only", default="")
+    parser.add_argument("--measured", type=Path, help="an earlier OUT: its times are taken")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     rows: list[dict[str, Any]] = []
+    before: dict[str, dict[str, float]] = {}
+    if given.measured is not None:
+        for one in json.loads(given.measured.read_text())["models"]:
+            name = one.pop("model")
+            before[name] = {target: row["measured_ms"] for target, row in one.items()}
     with tempfile.TemporaryDirectory() as folder:
         for name in MODELS:
             if given.only in name:
-                rows.append(measured(name, Path(folder)))
+                times = before.get(name) or measured(name, Path(folder))
+                rows.append(told(name, times))
                 print(json.dumps(rows[-1]), flush=True)
-    told = {target: summary(rows, target) for target in ("cpu-x86", "cpu-x86-torch")}
-    print(json.dumps(told, indent=1))
-    given.out.write_text(json.dumps({"models": rows, "summary": told}, indent=1) + "\n")
+    whole = {target: summary(rows, target) for target in ("cpu-x86", "cpu-x86-torch")}
+    print(json.dumps(whole, indent=1))
+    given.out.write_text(json.dumps({"models": rows, "summary": whole}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

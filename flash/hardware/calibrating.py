@@ -57,7 +57,7 @@ def calibrate(
     latency_ms, energy_mj, area_mm2 : sequence of float, optional
         For each network milliseconds per image, millijoules per image, square millimetres; at
         least one of them where `networks` are no measurements. A metric that is not given keeps
-        the coefficients of `base`.
+        the coefficients of `base`; where these are estimates, that is a doubt.
     name : str, optional
         Of the new target; default that of `base` with "-calibrated".
     prior : {"base", "none"}, default "base"
@@ -180,6 +180,7 @@ def _fitted(
         one.doubts += doubts
         for metric in metrics:
             one.fit(metric, with_prior=prior == "base")
+        one.doubts += _estimates_kept(model, place, metrics)
         parts["coefficients"][place] = one.coefficients
         parts["calibrated_ranges"][place] = one.ranges(metrics)
         parts["residuals"][place] = one.residuals()
@@ -188,6 +189,16 @@ def _fitted(
         parts[key] = {name: value for name, value in own.items() if name in sets}
     parts["not_calibrated_families"] = _unseen([one.net for one in found])
     return parts
+
+
+def _estimates_kept(model: Target, place: str, metrics: Sequence[str]) -> list[str]:
+    """Return the doubt, warned of, that costs which are not fitted were estimates in the base."""
+    kept = [metric for metric in model.metrics if metric not in metrics]
+    if not kept or (model.residuals or {}).get(place, {}).get("networks") != 0:
+        return []
+    told = f"{', '.join(kept)} was not measured: it is kept from {model.name}, an estimate"
+    warn(told)
+    return [told]
 
 
 def _fitted_tiles(

@@ -5,6 +5,11 @@
 FILE (by default times.json beside this script) is what `measuring` wrote with the same DATA, the
 folder that holds hardware/: its 49 networks were measured anew with the others. Errors are those of
 the 40 networks that no fit has seen, and of left-out networks of the others.
+
+imagenet.json has 24 networks of the families at ImageNet's sizes, measured later on the same kind
+of core, which 12 networks measured again with them tell. A target is first fitted without them and
+judged by them; where `Fitted.imagenet` says so it is then fitted to them too. What was measured is
+within the calibrated ranges either way.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ import json
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +31,7 @@ from flash.hardware.calibrating import equal_layers, layer_ranges
 from flash.hardware.cpu import FEATURES, FUSED
 from flash.networks.families import FAMILIES
 
+from . import imagenet
 from .measuring import families, first_networks
 from .networks import KEPT, NETWORKS, inputs, made
 
@@ -39,20 +45,38 @@ if TYPE_CHECKING:
 
 BLOCKS = {"channel_block": 16, "cached_weights": 65536}  # what its features are made of
 OTHERS = FEATURES[FEATURES.index("moved") : FEATURES.index("maps_dressed")]
-TARGETS: dict[str, tuple[str, tuple[str, ...], str, bool]] = {
-    "cpu-x86": (
+IMAGENET = Path(__file__).with_name("imagenet.json")
+
+
+class Fitted(NamedTuple):
+    """How a target is fitted.
+
+    imagenet: whether to the networks of imagenet.json too, beside being judged by them before.
+    """
+
+    runtime: str
+    features: tuple[str, ...]
+    description: str
+    eager: bool
+    imagenet: bool
+
+
+TARGETS = {
+    "cpu-x86": Fitted(
         "onnxruntime",
         (*FUSED, *OTHERS),
         "onnxruntime, one thread of an x86-64 server core with AVX-512, batch 1, float32. Latency "
         "only: energy and area are not modelled.",
-        False,
+        eager=False,
+        imagenet=True,
     ),
-    "cpu-x86-torch": (
+    "cpu-x86-torch": Fitted(
         "torch",
         FEATURES,
         "PyTorch in eager mode on one thread of an x86-64 server core, batch 1: every norm, "
         "activation and addition is a pass of its own.",
-        True,
+        eager=True,
+        imagenet=False,
     ),
 }
 
@@ -72,10 +96,18 @@ def fitted(x: Array, y: Array, groups: Sequence[int]) -> tuple[Array, Array]:
 
 
 def target_of(
-    name: str, nets: dict[str, Network], times: dict[str, Any], date: str
+    name: str,
+    nets: dict[str, Network],
+    times: dict[str, Any],
+    date: str,
+    also: dict[str, Network] | None = None,
 ) -> dict[str, Any]:
-    """Return a target's file."""
-    runtime, features, description, eager = TARGETS[name]
+    """Return a target's file.
+
+    also : dict, optional
+        Networks that were measured and are not fitted: they are within the calibrated ranges.
+    """
+    runtime, features, description, eager, _ = TARGETS[name]
     use = [n for n in nets if n not in KEPT]
     some = [nets[n] for n in use]
     every = totals("cpu", some)
@@ -83,16 +115,20 @@ def target_of(
     x, y = every[:, columns], np.array([min(times[n][runtime]) for n in use])
     halves = np.array([_halves(times[n][runtime]) for n in use])
     groups = equal_layers(some)
+    large = sum(n.startswith("imagenet-") for n in use)
     coefficients, left = fitted(x, y, groups)
     known = np.flatnonzero(coefficients)
     table = interval_table(x[:, known], y, left, groups, coefficients[known])
-    ranges = layer_ranges(some)
-    convolutions = [one for net in some for one in net.counting_layers if one.kind == "conv"]
+    within = {**{n: nets[n] for n in use}, **(also or {})}
+    measured = list(within.values())
+    ranges = layer_ranges(measured)
+    convolutions = [one for net in measured for one in net.counting_layers if one.kind == "conv"]
     for side in ("in_channels", "out_channels"):  # which are those of convolutions in `Cost.flags`
         ranges["layer"][side] = bounds([getattr(one, side) for one in convolutions])
-    ranges["network"]["latency_ms"] = bounds(y.tolist())
+    ranges["network"]["latency_ms"] = bounds([min(times[n][runtime]) for n in within])
+    seen = totals("cpu", measured)
     ranges["features"] = {
-        one: bounds(column.tolist()) for one, column in zip(FEATURES, every.T, strict=True)
+        one: bounds(column.tolist()) for one, column in zip(FEATURES, seen.T, strict=True)
     }
     terms = [f"latency_ms.{features[k]}" for k in known]
     return {
@@ -116,6 +152,11 @@ def target_of(
                 "held_out": {"latency_ms": summary(left / y - 1)},
                 "all_networks": {"latency_ms": summary(x @ coefficients / y - 1)},
                 "noise_floor": {"latency_ms": summary(halves)},
+                **(
+                    {"imagenet": {"left_out": _by_part(dict(zip(use, left / y - 1, strict=True)))}}
+                    if large
+                    else {}
+                ),
             }
         },
         "provenance": {
@@ -125,12 +166,41 @@ def target_of(
             "licence": "own measurements",
             "configuration": f"one thread of an x86-64 server core, batch 1: {len(NETWORKS)} "
             "networks of many kinds written for this, at 32 to 224 pixels and of tokens and "
-            "sounds, and 61 of four families",
+            "sounds, and 61 of four families"
+            f"{f', and {large} more of these at 160 to 224 pixels and 1,000 classes' * bool(large)}"
+            + f"; {len(also or ())} such networks judge"
+            * bool(also),
             "method": "non-negative least squares on relative residuals (weights 1/y), by network",
             "script": "benchmarks/calibration/kinds/fitting.py",
             "command": "python -m benchmarks.calibration.kinds.fitting DATA --out flash/data",
             "fitted": date,
         },
+    }
+
+
+def _by_part(
+    errors: dict[str, float], held: dict[str, bool] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return errors of the networks at ImageNet's sizes: of all, of each family, of each side; and
+    how many their intervals hold, where that is given."""
+    names = [n for n in errors if n.startswith("imagenet-")]
+    parts = {"all": names, **imagenet.families_of(names)}
+    for side in imagenet.SIDES:
+        parts[f"{side} pixels"] = [n for n in names if n.split("-")[-2] == str(side)]
+    return {
+        part: {
+            "networks": len(some),
+            "error_pct": round(100 * float(np.mean([abs(errors[n]) for n in some])), 2),
+            "bias_pct": round(100 * float(np.mean([errors[n] for n in some])), 2),
+            "worst_pct": round(100 * max((errors[n] for n in some), key=abs), 2),
+            **(
+                {"covered_pct": round(100 * float(np.mean([held[n] for n in some])), 1)}
+                if held
+                else {}
+            ),
+        }
+        for part, some in parts.items()
+        if some
     }
 
 
@@ -157,6 +227,7 @@ def judged(
     ends = np.array([target.interval(net)["latency_ms"] for net in nets.values()])
     error = cost / y - 1
     held = (ends[:, 0] <= y) & (y <= ends[:, 1])
+    parts = _by_part(dict(zip(nets, error, strict=True)), dict(zip(nets, held, strict=True)))
     worst = np.argsort(-np.abs(np.log(cost / y)))[:3]
     return {
         "networks": len(y),
@@ -164,6 +235,7 @@ def judged(
         "bias_pct": round(float(100 * error.mean()), 2),
         "covered_pct": round(float(100 * held.mean()), 1),
         "worst": {list(nets)[k]: round(float(1 + error[k]), 2) for k in worst},
+        **({"by_part": parts} if parts else {}),
     }
 
 
@@ -175,7 +247,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="the folder of the targets, to write into")
     parser.add_argument("--date", default=datetime.date.today().isoformat(), help="date of the fit")
     args = parser.parse_args()
-    times = _of_equal_rounds(json.loads(args.times.read_text(encoding="ascii")))
+    times = json.loads(args.times.read_text(encoding="ascii"))
+    later = json.loads(IMAGENET.read_text(encoding="ascii"))["times"]
+    large: dict[str, Network] = {
+        name: arch.network() for name, arch in imagenet.networks().items() if name in later
+    }
+    times = _of_equal_rounds({**times, **{name: later[name] for name in large}})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         first = {name: arch.network() for name, arch in families().items()}
@@ -186,21 +263,42 @@ def main() -> None:
         "kept aside": {n: net for n, net in nets.items() if n in KEPT},
         "fitted, of many kinds": {n: net for n, net in nets.items() if n in NETWORKS},
         "fitted, of the families": {n: net for n, net in nets.items() if n in first},
+        "at ImageNet's sizes": large,
     }
-    for name, (runtime, *_) in TARGETS.items():
+    for name, how in TARGETS.items():
         before = Target.load(name)
-        data = target_of(name, nets, times, args.date)
+        data = target_of(name, nets, times, args.date, large)
+        unseen = judged(Target.from_dict(data), large, times, how.runtime)
+        if how.imagenet:
+            data = target_of(name, {**nets, **large}, times, args.date)
         after = Target.from_dict(data)
-        aside = judged(after, parts["kept aside"], times, runtime)
+        aside = judged(after, parts["kept aside"], times, how.runtime)
         own = data["residuals"]["default"]
         own["kept_aside"] = {k: v for k, v in aside.items() if k != "worst"}
         own["covered_pct"] = {"latency_ms": aside["covered_pct"]}
+        own["imagenet"] = {
+            "fitted": how.imagenet,
+            "not_fitted": {k: v for k, v in unseen.items() if k != "worst"},
+            **own.get("imagenet", {}),
+            "anchors": _anchors(times, later, how.runtime),
+        }
         for title, some in parts.items():
-            print(name, title, json.dumps(judged(after, some, times, runtime)))
-            print("   as shipped", json.dumps(judged(before, some, times, runtime)))
+            print(name, title, json.dumps(judged(after, some, times, how.runtime)))
+            print("   as shipped", json.dumps(judged(before, some, times, how.runtime)))
+        print("   not fitted to ImageNet's sizes", json.dumps(own["imagenet"]))
         print("   left out", json.dumps(own["held_out"]), data["coefficients"]["default"])
         if args.out:
             write_json(str(args.out / f"{name}.json"), data)
+
+
+def _anchors(times: dict[str, Any], later: dict[str, Any], runtime: str) -> dict[str, Any]:
+    """Return how the second measurement of some networks compares with the first."""
+    ratios = [min(later[n][runtime]) / min(times[n][runtime]) for n in imagenet.ANCHORS]
+    return {
+        "networks": len(ratios),
+        "median_ratio": round(float(np.median(ratios)), 3),
+        "range": [round(min(ratios), 3), round(max(ratios), 3)],
+    }
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Measure networks of many kinds with onnxruntime and torch eager, one thread each.
 
     python -m benchmarks.calibration.kinds.measuring OUT [--data DATA] [--rounds 3] [--only PART]
+    python -m benchmarks.calibration.kinds.measuring OUT --imagenet [--rounds 3]
 
 OUT keeps the ONNX files and times.json: for each network and runtime the least processor time of
 each round, in milliseconds. All networks take turns, in another order in each round, so that what
 the machine does meanwhile, and what the process has done before, comes upon all of them; run again,
 it adds rounds. With DATA (the folder that holds hardware/) the 49
-networks of the first calibration are measured anew as well.
+networks of the first calibration are measured anew as well. With --imagenet those of imagenet.py
+are, and its anchors; OUT should then be another folder.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import torch
 from flash import Architecture, Cell
 from flash.networks.families import FAMILIES
 
+from . import imagenet
 from .networks import KEPT, NETWORKS, inputs, made
 
 if TYPE_CHECKING:
@@ -125,13 +128,19 @@ def main() -> None:
     parser.add_argument("--data", help="the data folder: the one that holds hardware/")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="names that begin so")
+    parser.add_argument("--imagenet", action="store_true", help="the families at ImageNet's sizes")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     first: dict[str, Any] = families()
     if args.data:
         first.update(first_networks(args.data))
-    names = [n for n in (*NETWORKS, *KEPT, *first) if n.startswith(args.only)]
+    names: list[str] = [*NETWORKS, *KEPT, *first]
+    if args.imagenet:
+        large = imagenet.networks()
+        first.update(large)
+        names = [*large, *imagenet.ANCHORS]
+    names = [n for n in names if n.startswith(args.only)]
     place = args.out / "times.json"
     times: dict[str, dict[str, list[float]]] = {}
     if place.exists():

@@ -1,5 +1,10 @@
 """Hierarchical SHGO on the integer lattice: simplicial homology global optimisation, compiled.
 
+Reconstruction. Of FLASH (arXiv 2108.00568) the abstract alone says that a hierarchical algorithm
+based on SHGO searches; how it parts the levels was not seen. A coarse and a fine level are taken
+for granted; that the coarse one lies along prices of resources is flash's own. SHGO itself, the
+complex and its minimiser pool, is that of Endres, Sandrock and Focke (J. Global Optim. 72, 2018).
+
 Coarse: for each combination of the global choices, a price of resources is sought at which the
 cells' best rows just meet the budgets; prices around it give each cell an axis of rows, from frugal
 to lavish. On the product of the axes the Kuhn (Freudenthal) triangulation is a simplicial complex:
@@ -444,7 +449,7 @@ cdef void explore_complexes(SolverState* solver) noexcept nogil:
 
 
 def explore(Search search not None, seed=0) -> None:
-    """Hierarchical SHGO: leaves its best configuration in the search.
+    """Hierarchical SHGO (a reconstruction, see above): leaves its best configuration in the search.
 
     Parameters
     ----------
