@@ -49,7 +49,7 @@ SECOND, TENTH, PI_S, ORDERS = 1.0, 0.1, 3.0, 1e4
 TAU = 0.43  # NN-Degree, of multiplication-based networks, in NASH's table II
 UNSEEN = "the paper's figure was not seen"
 SEARCHED = """
-import flash, os
+import flash
 flash.search("densenet", "rram", max_latency_ms=4.0, max_energy_mj=0.04, max_area_mm2=70.0)
 """
 RESULTS = HERE / ".results"
