@@ -24,7 +24,7 @@ import sys
 import tempfile
 from pathlib import Path
 from time import process_time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -246,6 +246,29 @@ def plain(triple: Any) -> Any:
     return triple and [None if one - one != 0.0 else one for one in triple]
 
 
+class Drawn(NamedTuple):
+    """Random search against FLASH's answer under one budget.
+
+    Attributes
+    ----------
+    line : dict
+        What `shipped` tells of the budget.
+    flash_s : float
+    answer_s : list of float
+        Of each training of FLASH's answer; none where it was not trained.
+    drawn : list of array
+        What `_drawn` returns for each of these.
+    every_s : float
+        What training all networks within the budget takes.
+    """
+
+    line: dict[str, Any]
+    flash_s: float
+    answer_s: list[float]
+    drawn: list[Array]
+    every_s: float
+
+
 def shipped(seeds: int) -> list[dict[str, Any]]:
     """Return the same on the 96 networks that benchmarks/training trained.
 
@@ -256,15 +279,29 @@ def shipped(seeds: int) -> list[dict[str, Any]]:
     none of them is as accurate as any of the answer's trainings, all that training them costs is
     the least that random search takes. Intervals are over trainings of the answer and draws.
     """
+    told = []
+    for one in draws_of_shipped(seeds):
+        if one.drawn:
+            random = ratios_of(one.drawn, one.answer_s, one.flash_s)
+            if not random["reached"]:
+                random["at_least"] = one.every_s / one.flash_s
+            one.line["methods"]["random"] = random
+        told.append(one.line)
+        print(one.line, file=sys.stderr)
+    return told
+
+
+def draws_of_shipped(seeds: int) -> list[Drawn]:
+    """Return random search against the answer under each budget."""
     nets, accuracy, seconds = zip(*answers.trained(), strict=True)
     macs = np.array([net.macs for net in nets])
     accuracy, seconds = np.array(accuracy), np.array(seconds)
-    told = []
+    found = []
     for budget in answers.budgets():
-        own, found = timed_search(answers.space(), answers.TARGET, max_macs=budget)
-        flash_s = statistics.median(own)
+        own, answer = timed_search(answers.space(), answers.TARGET, max_macs=budget)
+        flash_s = statistics.median(own) or 0.0
         allowed = np.flatnonzero(macs <= budget)
-        runs = answers.of_answer(found.architecture)
+        runs = answers.of_answer(answer.architecture)
         line: dict[str, Any] = {
             "budget": budget,
             "networks": len(allowed),
@@ -273,24 +310,17 @@ def shipped(seeds: int) -> list[dict[str, Any]]:
             "flash_s": flash_s,
             "answer_s": None,
             "training_s": float(np.mean(seconds)),
-            "trainings": len(runs),
             "methods": {},
         }
+        qualities = [run["accuracy"] for run in runs]
         if runs:
-            qualities = [run["accuracy"] for run in runs]
             line["quality"] = float(np.mean(qualities))
             line["better"] = float(np.mean([(accuracy[allowed] > one).sum() for one in qualities]))
             line["answer_s"] = float(np.mean([run["cpu_s"] for run in runs]))
-            drawn = [
-                _drawn(accuracy[allowed], seconds[allowed], one, 10 * seeds) for one in qualities
-            ]
-            random = _random(drawn, [run["cpu_s"] for run in runs], flash_s)
-            if not random["reached"]:
-                random["at_least"] = float(seconds[allowed].sum() / flash_s)
-            line["methods"]["random"] = random
-        told.append(line)
-        print(line, file=sys.stderr)
-    return told
+        drawn = [_drawn(accuracy[allowed], seconds[allowed], one, 10 * seeds) for one in qualities]
+        answer_s = [run["cpu_s"] for run in runs]
+        found.append(Drawn(line, flash_s, answer_s, drawn, float(seconds[allowed].sum())))
+    return found
 
 
 def _drawn(accuracy: Array, seconds: Array, quality: float, draws: int) -> Array:
@@ -312,7 +342,7 @@ def _drawn(accuracy: Array, seconds: Array, quality: float, draws: int) -> Array
     return np.array(found)
 
 
-def _random(drawn: Sequence[Array], answer_s: Sequence[float], flash_s: float) -> dict[str, Any]:
+def ratios_of(drawn: Sequence[Array], answer_s: Sequence[float], flash_s: float) -> dict[str, Any]:
     """Return `_against` of random search; intervals by a bootstrap of trainings, then of draws."""
     every, answer = np.array(drawn), np.array(answer_s)  # (trainings, draws, 4)
     reached = float(every[:, :, 3].mean())

@@ -1,9 +1,9 @@
 """A user's own objective: hierarchical SHGO over batches, never proven.
 
 Its levels are a reconstruction of FLASH's, as those of `flash/_core/search/shgo.pyx` are. The core
-knows nothing of a Python function, so no bound exists. The lattice, its star and the moves are those
-of the compiled SHGO; configurations are costed by the core in batches and only those within the
-budgets reach the function, compiled through numba where that helps (`_numba`).
+knows nothing of a Python function, so no bound exists. The lattice, its star and the moves are
+those of the compiled SHGO; configurations are costed by the core in batches and only those within
+the budgets reach the function, compiled through numba where that helps (`_numba`).
 """
 
 from __future__ import annotations

@@ -130,6 +130,7 @@ def counters(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_conditions, "POWERCAP", str(folder))
 
 
+@pytest.mark.torch
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="runs networks in torch")
 @pytest.mark.parametrize("base", ["cpu-x86-torch", "raspberry-pi-3b"])
 def test_from_rapl_to_a_budget_on_energy(
