@@ -93,6 +93,8 @@ def bits(folder: Path) -> list[dict[str, Any]]:
             traced = flash.sensitivities(
                 module, data, bits=BITS, measure="hessian", tolerance=0.1, seed=seed
             )
+            settled = [row.error is not None and row.error <= 0.1 * abs(row.loss)
+                       for row in traced.rows]  # fmt: skip
             measured = flash.sensitivities(module, data, bits=BITS)
             squared = traced.replace(
                 rows=tuple(row.replace(loss=row.squared_error) for row in traced.rows)
@@ -119,6 +121,7 @@ def bits(folder: Path) -> list[dict[str, Any]]:
                         "accuracy": accuracy(flash.quantised(module, chosen, trainable=False)),
                         "float": accuracy(module), "latency_ms": latency, "cap_ms": cap,
                         "bits": " ".join(map(str, chosen.values())),
+                        "settled": sum(settled) / len(settled),
                     })  # fmt: skip
         print("bits, seed", seed, flush=True)
     return lines
