@@ -80,7 +80,7 @@ def bits(folder: Path) -> list[dict[str, Any]]:
             list(TRAINED.values()), "digits", seed=seed, epochs=EPOCHS, test_fraction=0.5,
             keep_weights=True, out=folder / f"train-{seed}",
         )  # fmt: skip
-        images = read("digits", None, 0.5, seed)
+        images: Any = read("digits", None, 0.5, seed)
         told = images.statistics()
         data = torch.from_numpy(scaled(images.train_x, 8, told)), torch.from_numpy(images.train_y)
         judging = torch.from_numpy(scaled(images.test_x, 8, told)), torch.from_numpy(images.test_y)
@@ -408,15 +408,15 @@ def claims_of(told: dict[str, Any]) -> list[Claim]:
                 ))  # fmt: skip
     for row in told.get("drawing", ()):
         mean, half = mean_of([100.0 * one for one in row["chosen"]])
-        other, wide = mean_of([100.0 * one for one in row["drawn"]])
+        random, wide = mean_of([100.0 * one for one in row["drawn"]])
         volume = ""
         if "volume" in row:
-            share, span = mean_of([100.0 * one for one in row["volume"]])
-            volume = f"; its front {share:.1f} ± {span:.1f} % of the exact front's volume"
+            share, around = mean_of([100.0 * one for one in row["volume"]])
+            volume = f"; its front {share:.1f} ± {around:.1f} % of the exact front's volume"
         found.append(Claim(
             f"sampled subgraphs and networks, {row['family']}",
             "tree search and a predictor, no figure",
-            f"{mean:.1f} % below the proven optimum with bits chosen, {other:.1f} ± {wide:.1f} % "
+            f"{mean:.1f} % below the proven optimum with bits chosen, {random:.1f} ± {wide:.1f} % "
             f"with bits drawn{volume}",
             (mean - half, mean + half), len(row["chosen"]),
             "bound only: uniform draws stand for the Monte Carlo tree search",
@@ -428,7 +428,7 @@ def claims_of(told: dict[str, Any]) -> list[Claim]:
 
 def main() -> None:
     """Measure, and write the files section by section."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="operating,speed,program,pruning,drawing,bits")
     given = parser.parse_args()

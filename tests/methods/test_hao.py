@@ -111,7 +111,7 @@ def test_its_latencies_are_the_core_s(seed: int, family: str) -> None:
     assert latency == pytest.approx(cost.latency_ms, rel=1e-9, abs=1e-7)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.sampled_from(FAMILIES), st.floats(0.0, 1.0))
 def test_bits_are_the_best_within_the_cap_on_their_accelerator(
     seed: int, family: str, share: float
