@@ -365,12 +365,15 @@ def run(task: Task) -> None:
     size = task.options["batch"]
     budget = task.limits[Metric.LATENCY]
     chosen = task.options["bits"] == "chosen"
-    subgraphs = _subgraphs(task, ground, task.options["subgraphs"], chosen)
+    drawn = _subgraphs(task, ground, task.options["subgraphs"])
     seen: list[NDArray[np.float64]] = []
-    for first in range(0, len(subgraphs), size):
-        answers = task.evaluate(subgraphs[first : first + size])
+    looked: list[NDArray[np.int64]] = []
+    for first in range(0, len(drawn), size):
+        rows = drawn[first : first + size]
+        looked.append(_with_bits(task, ground, rows) if chosen else rows)
+        answers = task.evaluate(looked[-1])
         seen.append(answers.metrics[[Metric.SCORE, Metric.LATENCY]].T)
-    points = np.concatenate(seen)
+    points, subgraphs = np.concatenate(seen), np.concatenate(looked)
     kept = subgraphs[front_of(points[:, 0], points[:, 1])]
     left = task.options["samples"]
     full = task.objective.of_score and budget < np.inf  # faster than the budget is no better
@@ -399,17 +402,14 @@ def _with_bits(
     return np.array(found, dtype=np.int64)
 
 
-def _subgraphs(
-    task: Task, ground: AcceleratorGround, n: int, chosen: bool = True
-) -> NDArray[np.int64]:
+def _subgraphs(task: Task, ground: AcceleratorGround, n: int) -> NDArray[np.int64]:
     """Draw networks of equal cells: each cell's choices are as far along as in the first."""
     rows = task.draw(n)
     share = task.rng.random((n, ground.space.variables_per_cell + 1))
     for c, own in enumerate(ground.variables_of):
         rows[:, own] = (share[:, :-1] * ground.lengths[own]).astype(np.int64)
         rows[:, ground.variables + c] = (share[:, -1] * len(ground.bits)).astype(np.int64)
-    rows = ground.canonical(rows)
-    return np.unique(_with_bits(task, ground, rows) if chosen else rows, axis=0)
+    return ground.canonical(rows)
 
 
 def _networks(
