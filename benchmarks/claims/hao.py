@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 import flash
-from benchmarks.claims.claim import Claim, judged, write
+from benchmarks.claims.claim import Claim, write
 from benchmarks.claims.codesign import _sampled, _volume
 from benchmarks.claims.mobile_networks import NETWORKS, PUBLISHED, network
 from benchmarks.claims.precision import NETWORKS as TRAINED
@@ -390,15 +390,11 @@ def claims_of(told: dict[str, Any]) -> list[Claim]:
     if "bits" in told:
         lines = told["bits"]
         for cap in UNIFORM:
-            for other, figure in (("uniform", 0.0), ("squared error", 0.0), ("measured", 0.0)):
+            for other in ("uniform", "squared error", "measured"):
                 mean, half = differences(lines, "hessian", other, cap)
                 ends = (mean - half, mean + half)
-                verdict = judged(ends, figure, neutral=0.0)
-                if other == "measured":
-                    verdict = (
-                        "not claimed: " + ("better" if ends[0] > 0.0 else "worse" if ends[1] < 0.0
-                                           else "no difference shown")
-                    )  # fmt: skip
+                shown = "better" if ends[0] > 0.0 else "worse" if ends[1] < 0.0 else ""
+                verdict = f"no figure to reach: {shown or 'no difference shown'}"
                 found.append(Claim(
                     f"bits by Hessian-weighted squared error against {other}, {cap} bits' latency",
                     "the paper's way of choosing, no figure",
