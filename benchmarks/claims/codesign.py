@@ -284,7 +284,8 @@ def _sampled(space: Any, target: Target, seed: int) -> tuple[Any, Any]:
 
     ground = AcceleratorGround(space, target, None)
     draws: Any = Draws(ground)
-    first = _subgraphs(draws, ground, OPTIONS["subgraphs"].default)
+    drawn = _subgraphs(draws, ground, OPTIONS["subgraphs"].default)
+    first = _with_bits(draws, ground, drawn)
     metrics = ground.charge(first)[:2]
     kept = first[front_of(metrics[0], metrics[1])]
     networks = _networks(draws, ground, kept, OPTIONS["samples"].default)

@@ -21,7 +21,7 @@ class Stage(NamedTuple):
     expansion: int
     kernel: int
     channels: int
-    count: int
+    repeats: int
     stride: int
     squeeze: float = 0.0
 
@@ -89,7 +89,7 @@ def network(name: str) -> Network:
     before = conv(stem, 3, 2)
     channels = stem
     for stage in stages:
-        for block in range(stage.count):
+        for block in range(stage.repeats):
             start, hidden = before, channels * stage.expansion
             stride = stage.stride if block == 0 else 1
             if stage.expansion > 1:

@@ -249,32 +249,49 @@ class AcceleratorGround(TableGround):
     def _with(self, row: tuple[int, ...], chosen: Sequence[int]) -> tuple[int, ...]:
         """Return a row with other bits: an index for each cell, those of surplus cells 0."""
         count = int(self.space.cells[row[COUNT]])
-        return (*row[: self.variables], *chosen[:count], *[0] * (self.cells - count))
+        return (*row[: self.variables], *chosen[:count], *(0,) * (self.cells - count))
 
     def bits_within(self, row: tuple[int, ...], cap_ms: float) -> tuple[int, ...]:
-        """Return a row with the bits of least loss within a latency, and its own accelerator.
+        """Return a row with the bits of least loss that were found within a latency.
 
-        Given an accelerator, cells' losses and latencies add up: `flash.choose` is exact. From the
-        fewest bits on the accelerator and the bits are solved for in turn, until neither changes;
+        Given an accelerator, cells' losses and latencies add up: `flash.choose` is exact. The bits
+        and the accelerator, which the row then has, are solved for in turn until neither changes;
         no step adds to the loss, since the bits before it are within the cap on the new accelerator
-        too. Where the fewest are over the cap, these.
+        too. It begins on each accelerator that is best for as many bits in all cells, and the best
+        end counts. Where the fewest bits are over the cap, these.
         """
-        few = min(range(len(self.bits)), key=lambda k: self.bits[k])
-        now = self._with(row, [few] * self.cells)
-        latency, accelerator = self.solved(now)
-        if latency > cap_ms:
-            return now
-        losses = self._losses(now)
+        alike = [self._with(row, [k] * self.cells) for k in range(len(self.bits))]
+        few = alike[min(range(len(self.bits)), key=lambda k: self.bits[k])]
+        if self.solved(few)[0] > cap_ms:
+            return few
+        losses = self._losses(row)
+        ends = {}
+        for accelerator in dict.fromkeys(self.solved(one)[1] for one in alike):
+            end = self._in_turn(row, losses, accelerator, cap_ms)
+            if end is not None:
+                chosen = end[self.variables : self.variables + len(losses)]
+                lost = sum(own[k] for own, k in zip(losses, chosen, strict=True))
+                ends[lost, self.solved(end)[0]] = end
+        return ends[min(ends)]
+
+    def _in_turn(
+        self,
+        row: tuple[int, ...],
+        losses: Sequence[Sequence[float]],
+        accelerator: tuple[int, ...],
+        cap_ms: float,
+    ) -> tuple[int, ...] | None:
+        """Return the bits that an accelerator and they end with, None where it is too slow."""
+        work, now = self._work(row), None
         while True:
-            table = self._latencies(self._work(now), accelerator)
-            chosen = _choice(losses, table, cap_ms)
-            better = self._with(row, [*chosen, *[0] * (self.cells - len(chosen))])
-            if better == now:
-                return now
-            before, now = accelerator, better
-            _, accelerator = self.solved(now)
-            if accelerator == before:
-                return now
+            table = self._latencies(work, accelerator)
+            if sum(min(own) for own in table) * UNIT > cap_ms:
+                return None
+            better = self._with(row, _choice(losses, table, cap_ms))
+            before, accelerator = accelerator, self.solved(better)[1]
+            if better == now or accelerator == before:
+                return better
+            now = better
 
     def prove(self, query: Query, ends_at: float) -> tuple[float | None, bool]:
         """Return (merit that none within the budgets exceeds, whether that is the optimum)."""
@@ -348,12 +365,15 @@ def run(task: Task) -> None:
     size = task.options["batch"]
     budget = task.limits[Metric.LATENCY]
     chosen = task.options["bits"] == "chosen"
-    subgraphs = _subgraphs(task, ground, task.options["subgraphs"], chosen)
+    drawn = _subgraphs(task, ground, task.options["subgraphs"])
     seen: list[NDArray[np.float64]] = []
-    for first in range(0, len(subgraphs), size):
-        answers = task.evaluate(subgraphs[first : first + size])
+    looked: list[NDArray[np.int64]] = []
+    for first in range(0, len(drawn), size):
+        rows = drawn[first : first + size]
+        looked.append(_with_bits(task, ground, rows) if chosen else rows)
+        answers = task.evaluate(looked[-1])
         seen.append(answers.metrics[[Metric.SCORE, Metric.LATENCY]].T)
-    points = np.concatenate(seen)
+    points, subgraphs = np.concatenate(seen), np.concatenate(looked)
     kept = subgraphs[front_of(points[:, 0], points[:, 1])]
     left = task.options["samples"]
     full = task.objective.of_score and budget < np.inf  # faster than the budget is no better
@@ -382,17 +402,14 @@ def _with_bits(
     return np.array(found, dtype=np.int64)
 
 
-def _subgraphs(
-    task: Task, ground: AcceleratorGround, n: int, chosen: bool = True
-) -> NDArray[np.int64]:
+def _subgraphs(task: Task, ground: AcceleratorGround, n: int) -> NDArray[np.int64]:
     """Draw networks of equal cells: each cell's choices are as far along as in the first."""
     rows = task.draw(n)
     share = task.rng.random((n, ground.space.variables_per_cell + 1))
     for c, own in enumerate(ground.variables_of):
         rows[:, own] = (share[:, :-1] * ground.lengths[own]).astype(np.int64)
         rows[:, ground.variables + c] = (share[:, -1] * len(ground.bits)).astype(np.int64)
-    rows = ground.canonical(rows)
-    return np.unique(_with_bits(task, ground, rows) if chosen else rows, axis=0)
+    return ground.canonical(rows)
 
 
 def _networks(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["sensitivities"]
 
 MAX_PROBES = 10_000
+ROUNDS = 16  # of probes at most, with a tolerance
 DIGITS, MOST_PLACES = 13, 18  # of a loss: far below all noise, and sums of them are exact
 SCALE_BYTES = 4  # of each output channel
 
@@ -82,7 +83,8 @@ def sensitivities(
         Of the measure "hessian".
     tolerance : float, optional
         Of the measure "hessian": for each layer `probes` more are taken until the trace's standard
-        error is at most this share of it, 1e-6 to 1; 10,000 at most. Usually `probes` it is.
+        error is at most this share of it, 1e-6 to 1, or 16 times `probes` were taken; the rows'
+        ``error`` says what was reached. Usually it is `probes`.
     seed : int, default 0
         Of the probes, and of what the module itself may draw. The same seed gives the same table on
         the same machine.
@@ -384,12 +386,11 @@ def _traces(
 ) -> list[float]:
     """Return estimates of a layer's trace: `probes`, or as many as it takes."""
     found = judge.curvature(group, range(probes), number)
-    while tolerance is not None and len(found) < MAX_PROBES:
+    while tolerance is not None and len(found) < ROUNDS * probes:
         mean, error = _mean(found)
         if error is None or error <= tolerance * abs(mean):
             break
-        most = min(len(found) + probes, MAX_PROBES)
-        found += judge.curvature(group, range(len(found), most), number)
+        found += judge.curvature(group, range(len(found), len(found) + probes), number)
     return found
 
 

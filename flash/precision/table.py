@@ -256,7 +256,7 @@ class Sensitivities(Record):
         rows = [
             {name: getattr(row, name) for name in ("layer", "bits", *METRICS)} for row in self.rows
         ]
-        names = list(METRICS)
+        names: list[str] = list(METRICS)
         if latency_ms is not None:
             names.append("latency_ms")
             for row, value in zip(rows, self._times(latency_ms), strict=True):

@@ -111,7 +111,7 @@ def test_its_latencies_are_the_core_s(seed: int, family: str) -> None:
     assert latency == pytest.approx(cost.latency_ms, rel=1e-9, abs=1e-7)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.sampled_from(FAMILIES), st.floats(0.0, 1.0))
 def test_bits_are_the_best_within_the_cap_on_their_accelerator(
     seed: int, family: str, share: float
@@ -187,6 +187,25 @@ def test_many_accelerators_are_left_to_the_integer_program(
     assert best_accelerator(costs, uses, [1]) is None
 
 
+def test_a_time_limit_ends_many_subgraphs() -> None:
+    options = {"subgraphs": 1 << 20, "samples": 1, "batch": 4}
+    found = flash.search(
+        "resnet", "fpga-zu3eg", method="hao", options=options, time_limit_s=0.3, certify=False
+    )
+    assert found.status in ("FEASIBLE", "STOPPED", "UNKNOWN", "TIME_LIMIT")
+    assert found.elapsed_s < 60.0
+
+
+def test_bits_under_a_predictor() -> None:
+    given: dict[str, Any] = {"options": {"subgraphs": 4, "samples": 8}, "max_latency_ms": 3.0}
+    found = flash.search("densenet", "fpga-u200", method="hao", predictor="default", **given)
+    assert found.success
+    assert found.accuracy is not None
+    assert found.upper_bound is not None
+    assert found.objective is not None
+    assert found.objective <= found.upper_bound
+
+
 def test_networks_of_several_numbers_of_cells() -> None:
     space = flash.ResNet(cells=[2, 3], depths=flash.Range(1, 3), skips=[0, 16])
     given: dict[str, Any] = {"options": {"subgraphs": 8, "samples": 24}, "max_latency_ms": 1.5}
@@ -225,7 +244,7 @@ def test_its_answer_is_what_the_exact_solver_sees() -> None:
 @pytest.mark.parametrize("family", ["resnet", "mobilenet-v2"])
 def test_never_better_than_the_proof(family: str) -> None:
     options = {"subgraphs": 12, "samples": 24}
-    budget = {"resnet": 3.0, "mobilenet-v2": 1.5}[family]
+    budget = {"resnet": 3.0, "mobilenet-v2": 2.5}[family]
     found = flash.search(family, "fpga-zu3eg", method="hao", options=options, max_latency_ms=budget)
     proven = flash.search(family, "fpga-zu3eg", codesign=True, max_latency_ms=budget)
     assert found.status in ("FEASIBLE", "OPTIMAL")

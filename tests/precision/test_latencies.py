@@ -90,7 +90,7 @@ def test_one_call_chooses_the_bits_within_a_latency(measure: str) -> None:
 
 
 def test_a_layer_called_twice_takes_twice_the_time() -> None:
-    class Twice(torch.nn.Module):  # type: ignore[misc]
+    class Twice(torch.nn.Module):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.conv = torch.nn.Conv2d(3, 3, (3, 1), padding=(1, 0), bias=False)

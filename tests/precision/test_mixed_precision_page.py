@@ -26,7 +26,7 @@ def test_the_page_s_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     pytest.importorskip("sklearn")
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     known: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), known)

@@ -164,14 +164,14 @@ def test_probes_until_a_trace_is_known_well_enough() -> None:
     torch.manual_seed(3)
     module = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh(), torch.nn.Linear(5, 3))
     x, y = torch.randn(20, 4), torch.arange(20) % 3
-    given: dict[str, Any] = {"bits": [4], "measure": "hessian", "probes": 4, "seed": 2}
-    table = flash.sensitivities(module, (x, y), tolerance=0.05, **given)
-    few = flash.sensitivities(module, (x, y), **given)
-    assert any(one.error > 0.05 * abs(one.loss) for one in few.rows)
+    given: dict[str, Any] = {"bits": [4], "measure": "hessian", "probes": 64, "seed": 2}
+    table = flash.sensitivities(module, (x, y), tolerance=0.2, **given)
+    few = flash.sensitivities(module, (x, y), **{**given, "probes": 4})
+    assert any(one.error > 0.2 * abs(one.loss) for one in few.rows)
     for row in table.rows:
         assert row.error is not None
         assert row.trace is not None
-        assert row.error <= 0.05 * abs(row.loss) * 1.0001
+        assert row.error <= 0.2 * abs(row.loss) * 1.0001
 
         def loss(flat: Any, layer: str = row.layer) -> Any:
             name = f"{layer}.weight"
@@ -181,8 +181,15 @@ def test_probes_until_a_trace_is_known_well_enough() -> None:
 
         weight = module.get_parameter(f"{row.layer}.weight").detach()
         exact = float(torch.autograd.functional.hessian(loss, weight.flatten()).trace())
-        assert abs(row.trace - exact) <= 4 * 0.05 * abs(exact)
-    assert flash.sensitivities(module, (x, y), tolerance=0.05, **given).rows == table.rows
+        assert abs(row.trace - exact) <= 4 * 0.2 * abs(exact)
+    assert flash.sensitivities(module, (x, y), tolerance=0.2, **given).rows == table.rows
+    # one layer that never settles ends all the same
+    hard = {**given, "probes": 2, "tolerance": 1e-6, "layers": ["0"]}
+    ended = flash.sensitivities(module, (x, y), **hard)
+    assert (
+        ended.rows
+        == flash.sensitivities(module, (x, y), **{**given, "probes": 32, "layers": ["0"]}).rows
+    )
 
 
 @pytest.mark.parametrize(
