@@ -31,7 +31,7 @@ PORTS = 5  # four neighbours and the tile
 
 def rows_of(path: str) -> list[dict[str, Any]]:
     """Return the runs that did not saturate."""
-    with open(path, encoding="utf-8") as file:
+    with Path(path).open(encoding="utf-8") as file:
         return [
             {
                 "side": int(row["k"]),

@@ -5,8 +5,8 @@ a router, and the numbers that a layer reads come through the mesh from the tile
 before it. What that takes follows the published procedure of the FLASH authors' group (SIAM, as
 MNSIM 2.0 carries it): for each pair of consecutive layers a mesh of its own, as large as their
 tiles need; from each of the T tiles of a layer to each of the U of the next go
-``(act Q / (T U) + W) / W`` packets of one flit, so that with a latency B of a packet, of which C are
-links and routers,
+``(act Q / (T U) + W) / W`` packets of one flit, so that with a latency B of a packet, of which C
+are links and routers,
 
     cycles = (max(0, B - C) + 1) * packets + C
 
@@ -17,8 +17,8 @@ last one's output do not pass the mesh. Depthwise layers have the tiles that the
 B is BookSim's there. Here it is `packet_latency`: without load exactly BookSim's,
 ``5 * hops + 7 + flits - 1`` cycles, and waits of queues in addition. Routes go along the row first,
 so a traffic pattern gives the load of every channel. In a channel packets wait for those of other
-inputs, as independent arrivals would for half of what a server with a fixed service time makes of
-them (M/D/1), times `SHARE`; a channel is taken for a packet's flits and `LINK` cycles more (credits
+inputs, as independent arrivals do for a server of a fixed service time (M/D/1), times `SHARE`; a
+channel is taken for a packet's flits and `LINK` cycles more (credits
 return, a virtual channel is given anew), and a way out of the mesh for `EXIT` more. A source's own
 queue is that of arrivals by chance in each cycle (Geo/D/1). These three numbers are fitted to
 BookSim's runs by ``benchmarks.calibration.fit_mesh``; the structure of the waits is a
@@ -29,6 +29,8 @@ copy in MNSIM, a side of 30 and more is not passed over.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 from .._core.model.compile import crossing
 from ..base.checks import choice, integer, real, table
@@ -170,7 +172,7 @@ def _flows(side: int, goes: Any) -> tuple[float, dict[Any, dict[Any, float]]]:
             for at_x, at_y in to:
                 hops += each * (abs(at_x - x) + abs(at_y - y))
                 way = _way(x, y, at_x, at_y)
-                for before, channel in zip(way, way[1:], strict=False):
+                for before, channel in pairwise(way):
                     inputs = flows.setdefault(channel, {})
                     inputs[before] = inputs.get(before, 0.0) + each
     return hops / (side * side), flows

@@ -156,9 +156,9 @@ def test_layers_equal_the_twin(tiles: int, wanted: int, act: int, frames: float)
 
 def test_a_huge_mesh_is_finite() -> None:
     assert math.isfinite(mesh.layer_cycles(10**9, 10**8, 1e9))
-    for given, name in (((0, 1, 1), "tiles"), ((1, 0, 1), "next_tiles"), ((1, 1, -1), "next_act")):
+    for own, name in (((0, 1, 1), "tiles"), ((1, 0, 1), "next_tiles"), ((1, 1, -1), "next_act")):
         with pytest.raises(ArgumentError, match=name):
-            mesh.layer_cycles(*given)
+            mesh.layer_cycles(*own)
     with pytest.raises(ValueError, match="at least 1"):
         crossing(tuple(numbers(Target.load(NAME)).values()), 0, 1, 1.0)
 
@@ -254,7 +254,8 @@ def test_answers_are_those_of_all_networks(space: Any, seed: int, frames: float)
     try:
         compile_problem(space, target)
     except ArgumentError as error:  # too many kinds of ends of cells
-        assert "states are supported" in str(error)
+        if "states are supported" not in str(error):
+            raise
         return
     table = flash.evaluate(space, target, np.arange(space.size))
     draws = np.random.default_rng(seed)
@@ -270,19 +271,20 @@ def test_answers_are_those_of_all_networks(space: Any, seed: int, frames: float)
         assert result.status == "OPTIMAL"
         assert result.nn_degree == best
         assert result.latency_ms == target.cost(result.architecture).latency_ms <= limit
-    product = flash.search(space, target, objective="product")
-    value = table["nn_degree"] / (table["latency_ms"] * table["energy_mj"] * table["area_mm2"])
-    assert product.objective == pytest.approx(value.max(), rel=1e-9)
+    product = flash.search(space, target, objective={"latency_ms": -1.0, "energy_mj": -0.5})
+    value = table["latency_ms"] * table["energy_mj"] ** 0.5
+    assert product.latency_ms * product.energy_mj**0.5 == pytest.approx(value.min(), rel=1e-9)
     report = flash.sweep(space, target, max_latency_ms=limit, top=3, bins=5)
     assert report.feasible == fits.sum()
-    assert report.best[0].nn_degree == best
-    front = flash.pareto(space, target, x="latency_ms", y="nn_degree")
+    assert report.best is not None
+    assert report.best.nn_degree == best
+    front = flash.pareto(space, target)
     points = np.array(sorted(zip(table["latency_ms"], -table["nn_degree"], strict=True)))
     kept = [points[0]]
     for one in points[1:]:
         if one[1] < kept[-1][1]:
             kept.append(one)
-    found = sorted((one.latency_ms, -one.nn_degree) for one in front)
+    found = sorted(zip(front.latency_ms, -np.array(front.nn_degree), strict=True))
     assert found == [tuple(one) for one in kept]
 
 
@@ -344,7 +346,7 @@ def test_conditions_where_cells_go_in_pairs(target: Target) -> None:
 
 def test_codesign_is_refused(target: Target) -> None:
     with pytest.raises(ArgumentError, match="'rram-mesh' has no design space"):
-        flash.codesign("resnet", target)
+        flash.search("resnet", target, codesign=True, max_latency_ms=2.0)
 
 
 def test_fleets_and_methods(target: Target) -> None:

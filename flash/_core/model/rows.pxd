@@ -394,7 +394,8 @@ cdef inline void cross_line(const Filling* f, int64_t line) noexcept nogil:
         of_lines(f, m, 2)[line] = every[k]
 
 
-cdef inline void put_ways(const Filling* f, int column, int64_t position, double* out) noexcept nogil:
+cdef inline void put_ways(const Filling* f, int column, int64_t position,
+                          double* out) noexcept nogil:
     """Adds to the rows of one depth, which end at a position, their ways."""
     cdef const double* first = of_lines(f, column, 0)
     cdef const double* start = of_lines(f, column, 1)
