@@ -40,7 +40,7 @@ KEPT = Path(__file__).with_name("mesh.json")
 RUNS = 30
 NEAR = 2.0  # times the latency without load
 WIDTHS = [[16, 32, 48], [32, 64, 96], [64, 128, 192]]
-FREE = {"widths": WIDTHS}
+NARROW = [[16, 24, 32], [32, 48], [32, 64]]
 
 
 def spaces() -> dict[str, tuple[Any, tuple[float, ...]]]:
@@ -50,8 +50,8 @@ def spaces() -> dict[str, tuple[Any, tuple[float, ...]]]:
         "resnet": (flash.ResNet(), (1.0, 2.0, 4.0)),
         "wide-resnet": (flash.WideResNet(), (1.0, 2.0, 4.0)),
         "mobilenet-v2": (flash.MobileNetV2(), (1.0, 3.0, 6.0)),
-        "resnet, free widths": (flash.ResNet(**FREE), (1.0, 2.0, 4.0)),
-        "densenet, free widths": (flash.DenseNet(**FREE), (2.0, 4.0, 8.0)),
+        "resnet, free widths": (flash.ResNet(widths=WIDTHS), (1.0, 2.0, 4.0)),
+        "densenet, free widths": (flash.DenseNet(widths=NARROW), (2.0, 4.0, 8.0)),
     }
 
 

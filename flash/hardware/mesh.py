@@ -30,6 +30,7 @@ copy in MNSIM, a side of 30 and more is not passed over.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 
 from .._core.model.compile import crossing
@@ -142,27 +143,27 @@ def packet_latency(
     22.0
     """
     side = integer("side", side, 1, MAX_SIDE)
-    goes = TRAFFICS[choice("traffic", traffic, TRAFFICS)]
+    traffic = choice("traffic", traffic, TRAFFICS)
     rate = real("injection_rate", injection_rate, 0.0, 1.0)
     flits = integer("packet_flits", packet_flits, 1, 1024)
-    hops, flows = _flows(side, goes)
+    hops, channels = _flows(side, traffic)
     found = PER_HOP * hops + ENDS + flits - 1
     if rate == 0.0:
         return found
     waits = 0.0
-    for channel, inputs in flows.items():
-        own = flits + (exit_ if channel[0] == "out" else link)
-        total = sum(inputs.values())
+    for leaves, total, others in channels:
+        own = flits + (exit_ if leaves else link)
         busy = min(rate * total * own, MOST_LOAD)
-        others = total * total - sum(flow * flow for flow in inputs.values())
         waits += share * others * rate * own * own / 2.0 / (1.0 - busy)
     busy = min(rate * flits, MOST_LOAD)
     return found + waits / (side * side) + busy * (flits - 1) / 2.0 / (1.0 - busy)
 
 
-def _flows(side: int, goes: Any) -> tuple[float, dict[Any, dict[Any, float]]]:
-    """Return the mean number of hops, and of each channel the flow of each of its inputs, in
-    packets of a node."""
+@lru_cache(maxsize=64)
+def _flows(side: int, traffic: str) -> tuple[float, tuple[tuple[bool, float, float], ...]]:
+    """Return the mean number of hops, and of each channel whether it leaves the mesh, its flow in
+    packets of a node, and the sum over its inputs of each one's flow times that of the others."""
+    goes = TRAFFICS[traffic]
     flows: dict[Any, dict[Any, float]] = {}
     hops = 0.0
     for y in range(side):
@@ -175,7 +176,12 @@ def _flows(side: int, goes: Any) -> tuple[float, dict[Any, dict[Any, float]]]:
                 for before, channel in pairwise(way):
                     inputs = flows.setdefault(channel, {})
                     inputs[before] = inputs.get(before, 0.0) + each
-    return hops / (side * side), flows
+    channels = []
+    for channel, inputs in flows.items():
+        total = sum(inputs.values())
+        others = total * total - sum(flow * flow for flow in inputs.values())
+        channels.append((channel[0] == "out", total, others))
+    return hops / (side * side), tuple(channels)
 
 
 def _way(x: int, y: int, to_x: int, to_y: int) -> list[tuple[Any, ...]]:
