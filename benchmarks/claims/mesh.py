@@ -58,7 +58,7 @@ def spaces() -> dict[str, tuple[Any, tuple[float, ...]]]:
 def read(path: Path) -> list[dict[str, Any]]:
     """Return the stable runs, and of each whether it is next to saturation."""
     with path.open(encoding="utf-8") as file:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "side": int(row["k"]),
                 "traffic": row["traffic"],
@@ -177,6 +177,7 @@ def searches() -> list[dict[str, Any]]:
     for name, (space, budgets) in spaces().items():
         for budget in budgets:
             result = flash.search(space, TARGET, max_latency_ms=budget)
+            assert result.architecture is not None
             again = flash.Target.load(TARGET).cost(result.architecture)
             line = {
                 "space": name,

@@ -249,9 +249,12 @@ static inline int flash_follows(const flash_cell *before, int64_t t, const flash
 {
     if (cell->incoming <= 1)
         return 1;
-    t /= before->classes;
-    return t % (before->states / before->classes / before->incoming)
-           == s / (cell->states / cell->incoming);
+    int32_t state = (int32_t)t, own = before->states / before->incoming;
+    if (before->classes != 1) {
+        state /= before->classes;
+        own /= before->classes;
+    }
+    return state % own == (int32_t)s / (cell->states / cell->incoming);
 }
 
 /* A column's total of two parts of a configuration. */
