@@ -114,8 +114,9 @@ def test_load_only_adds() -> None:
     ],
 )
 def test_packet_latency_refuses(given: dict[str, Any], message: str) -> None:
+    own: dict[str, Any] = {"side": 4, **given}
     with pytest.raises(ArgumentError, match=message):
-        mesh.packet_latency(**{"side": 4, **given})
+        mesh.packet_latency(**own)
 
 
 # Two layers
@@ -398,5 +399,5 @@ def test_a_bus_has_no_mesh() -> None:
         Target.from_dict(data)
     data = json.loads(Target.load("rram").to_json())
     data["links"]["default"] = {"leakage_w_per_tile": 1e-6, "leakage_step": 0.1}
-    with pytest.raises(FormatError, match="links.default goes with the interconnect 'mesh'"):
+    with pytest.raises(FormatError, match=r"links\.default goes with the interconnect 'mesh'"):
         Target.from_dict(data)

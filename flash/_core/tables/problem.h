@@ -272,10 +272,13 @@ static inline void flash_totals(const flash_variant *v, const int32_t *row, doub
     int64_t before = 0;
     for (int c = 0; c < v->n_cells; c++) {
         const flash_cell *cell = &v->cells[c];
-        int64_t state = flash_state_of(cell, row[c]);
+        int64_t state;
         for (int k = 0; k < FLASH_COLUMNS; k++)
             if (cell->column[k])
                 x[k] = flash_joined(k, x[k], cell->column[k][row[c]]);
+        if (!cell->joined && (c + 1 == v->n_cells || !v->cells[c + 1].joined))
+            continue; /* nobody asks for its state */
+        state = flash_state_of(cell, row[c]);
         if (cell->joined)
             for (int k = 0; k < FLASH_COLUMNS; k++)
                 if (cell->boundary[k])
