@@ -31,7 +31,7 @@ PORTS = 5  # four neighbours and the tile
 
 def rows_of(path: str) -> list[dict[str, Any]]:
     """Return the runs that did not saturate."""
-    with open(path, encoding="utf-8") as file:
+    with Path(path).open(encoding="utf-8") as file:
         return [
             {
                 "side": int(row["k"]),
@@ -121,9 +121,19 @@ def target(date: str) -> dict[str, Any]:
         "area_mm2": "mm2 of the chip",
         "leakage_w_per_tile": "W; times tiles times ms gives mJ",
     }
+    # of the whole chip there is no run
+    data["residuals"] = {name: {"networks": 0} for name in data["coefficients"]}
     data["provenance"] = {
-        "tiles": "coefficients of the target rram less its bus: see its provenance. NeuroSim V1.4 "
-        "is CC BY-NC 4.0",
+        "simulator": "NeuroSim V1.4 for the tiles, BookSim 2 for packets' latency; none for energy "
+        "and area of the mesh",
+        "licence": "NeuroSim V1.4 is CC BY-NC 4.0: coefficients fitted to its runs, none of its "
+        "code; BookSim 2 is BSD: three numbers fitted to its runs, none of its code",
+        "method": "tiles of rram less its bus, and the published procedure for what lies between "
+        "layers: docs/mesh.md",
+        "script": "benchmarks/calibration/fit_mesh.py",
+        "command": "python benchmarks/calibration/fit_mesh.py booksim_mesh.csv --out flash/data",
+        "fitted": date,
+        "tiles": "coefficients of the target rram less its bus: see its provenance",
         "procedure": "interconnect estimation of SIAM as MNSIM 2.0 carries it, with another model "
         "of packets; tiles row by row, sources first: a reconstruction",
         "packets": "link_cycles, exit_cycles and share fitted to 333 stable runs of BookSim 2, "
@@ -137,7 +147,6 @@ def target(date: str) -> dict[str, Any]:
         f"{technology:g} nm by length and by its square",
         "left out": "routers of places of the mesh without a tile, and the constant of rram's bus "
         "area",
-        "date": date,
     }
     return data
 
@@ -155,7 +164,7 @@ def main() -> None:
     print((mesh.LINK, mesh.EXIT, mesh.SHARE))
     off = [abs(predicted(row, *found) / row["latency"] - 1.0) for row in rows]
     print(f"{len(rows)} runs, mean error {100 * sum(off) / len(off):.2f} %")
-    write_json(Path(args.out) / "rram-mesh.json", target(args.date))
+    write_json(str(Path(args.out) / "rram-mesh.json"), target(args.date))
 
 
 if __name__ == "__main__":

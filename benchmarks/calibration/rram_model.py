@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from fitting import features, named, read_table, summary
 
-from flash.hardware.rram import FEATURES as NAMES
-from flash.hardware.rram import grid_of, links
+from flash.hardware.rram import BETWEEN, FEATURES, grid_of, links
 
 if TYPE_CHECKING:
     from fitting import Array, Mask
 
 LEFT_OUT = "mobilenetv2"
+NAMES = FEATURES[: -len(BETWEEN)]  # a mesh's are not the simulator's
 COLUMNS = {
     "latency_ms": NAMES[1:8],
     "bus_in_ms": ("in_words",),
@@ -92,7 +92,7 @@ class Runs:
             (0, k, cin, cout, 1, p, 1, k, p, 1, h * w, h * w)
             for (cin, k, cout, p), (_, _, _, h, w, _) in zip(self.layers, size, strict=True)
         ]
-        self.x = features("rram", shapes, (tile, tile))
+        self.x = features("rram", shapes, (tile, tile))[:, : len(NAMES)]
         self.latency = np.array([float(r["latency_ns"]) for r in layers])
         self.energy = np.array([float(r["dyn_energy_pJ"]) for r in layers])
         self.dup = np.array([float(r["speedup"]) for r in layers])

@@ -31,6 +31,7 @@ NAMES = (
     "aarch64",
     "calibration",
     "targets",
+    "mesh",
     "predictors",
     "training",
     "intervals",

@@ -5,8 +5,8 @@ a router, and the numbers that a layer reads come through the mesh from the tile
 before it. What that takes follows the published procedure of the FLASH authors' group (SIAM, as
 MNSIM 2.0 carries it): for each pair of consecutive layers a mesh of its own, as large as their
 tiles need; from each of the T tiles of a layer to each of the U of the next go
-``(act Q / (T U) + W) / W`` packets of one flit, so that with a latency B of a packet, of which C are
-links and routers,
+``(act Q / (T U) + W) / W`` packets of one flit, so that with a latency B of a packet, of which C
+are links and routers,
 
     cycles = (max(0, B - C) + 1) * packets + C
 
@@ -17,8 +17,8 @@ last one's output do not pass the mesh. Depthwise layers have the tiles that the
 B is BookSim's there. Here it is `packet_latency`: without load exactly BookSim's,
 ``5 * hops + 7 + flits - 1`` cycles, and waits of queues in addition. Routes go along the row first,
 so a traffic pattern gives the load of every channel. In a channel packets wait for those of other
-inputs, as independent arrivals would for half of what a server with a fixed service time makes of
-them (M/D/1), times `SHARE`; a channel is taken for a packet's flits and `LINK` cycles more (credits
+inputs, as independent arrivals do for a server of a fixed service time (M/D/1), times `SHARE`; a
+channel is taken for a packet's flits and `LINK` cycles more (credits
 return, a virtual channel is given anew), and a way out of the mesh for `EXIT` more. A source's own
 queue is that of arrivals by chance in each cycle (Geo/D/1). These three numbers are fitted to
 BookSim's runs by ``benchmarks.calibration.fit_mesh``; the structure of the waits is a
@@ -29,6 +29,9 @@ copy in MNSIM, a side of 30 and more is not passed over.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
+from itertools import pairwise
 
 from .._core.model.compile import crossing
 from ..base.checks import choice, integer, real, table
@@ -140,27 +143,27 @@ def packet_latency(
     22.0
     """
     side = integer("side", side, 1, MAX_SIDE)
-    goes = TRAFFICS[choice("traffic", traffic, TRAFFICS)]
+    traffic = choice("traffic", traffic, TRAFFICS)
     rate = real("injection_rate", injection_rate, 0.0, 1.0)
     flits = integer("packet_flits", packet_flits, 1, 1024)
-    hops, flows = _flows(side, goes)
+    hops, channels = _flows(side, traffic)
     found = PER_HOP * hops + ENDS + flits - 1
     if rate == 0.0:
         return found
     waits = 0.0
-    for channel, inputs in flows.items():
-        own = flits + (exit_ if channel[0] == "out" else link)
-        total = sum(inputs.values())
+    for leaves, total, others in channels:
+        own = flits + (exit_ if leaves else link)
         busy = min(rate * total * own, MOST_LOAD)
-        others = total * total - sum(flow * flow for flow in inputs.values())
         waits += share * others * rate * own * own / 2.0 / (1.0 - busy)
     busy = min(rate * flits, MOST_LOAD)
     return found + waits / (side * side) + busy * (flits - 1) / 2.0 / (1.0 - busy)
 
 
-def _flows(side: int, goes: Any) -> tuple[float, dict[Any, dict[Any, float]]]:
-    """Return the mean number of hops, and of each channel the flow of each of its inputs, in
-    packets of a node."""
+@lru_cache(maxsize=64)
+def _flows(side: int, traffic: str) -> tuple[float, tuple[tuple[bool, float, float], ...]]:
+    """Return the mean number of hops, and of each channel whether it leaves the mesh, its flow in
+    packets of a node, and the sum over its inputs of each one's flow times that of the others."""
+    goes = TRAFFICS[traffic]
     flows: dict[Any, dict[Any, float]] = {}
     hops = 0.0
     for y in range(side):
@@ -170,10 +173,15 @@ def _flows(side: int, goes: Any) -> tuple[float, dict[Any, dict[Any, float]]]:
             for at_x, at_y in to:
                 hops += each * (abs(at_x - x) + abs(at_y - y))
                 way = _way(x, y, at_x, at_y)
-                for before, channel in zip(way, way[1:], strict=False):
+                for before, channel in pairwise(way):
                     inputs = flows.setdefault(channel, {})
                     inputs[before] = inputs.get(before, 0.0) + each
-    return hops / (side * side), flows
+    channels = []
+    for channel, inputs in flows.items():
+        total = sum(inputs.values())
+        others = total * total - sum(flow * flow for flow in inputs.values())
+        channels.append((channel[0] == "out", total, others))
+    return hops / (side * side), tuple(channels)
 
 
 def _way(x: int, y: int, to_x: int, to_y: int) -> list[tuple[Any, ...]]:

@@ -344,27 +344,27 @@ def check_fields(where: str, fields: Mapping[str, Any]) -> None:
     ------
     FormatError
     """
-    from ..errors import FormatError
-
-    meshed = (fields["parameters"] or {}).get("interconnect") == "mesh"
+    meshed = fields["parameters"].get("interconnect") == "mesh"
+    wrong = None
     if meshed and "floorplan" in fields["parameters"]:
-        raise FormatError(f"{where}: parameters.floorplan goes with a bus, not with a mesh")
+        wrong = "parameters.floorplan"
     for name, links in fields["links"].items():
         if meshed == ("cycles_per_tile" in links):
-            raise FormatError(
-                f"{where}: links.{name} must be those of the interconnect "
-                f"{'mesh' if meshed else 'bus'!r}"
-            )
+            wrong = f"links.{name}"
     for name, columns in fields["coefficients"].items():
         for column, values in columns.items():
-            wrong = [one for one in values if one in BETWEEN and not meshed]
             if meshed and column.startswith("bus_"):
-                wrong = [column]
-            if wrong:
-                raise FormatError(
-                    f"{where}: coefficients.{name}.{column} holds {wrong[0]}, which goes with the "
-                    f"interconnect {'bus' if meshed else 'mesh'!r}"
-                )
+                wrong = f"coefficients.{name}.{column}"
+            elif not meshed and not values.keys().isdisjoint(BETWEEN):
+                wrong = f"coefficients.{name}.{column}, with {', '.join(BETWEEN)},"
+    if wrong is not None:
+        from ..errors import FormatError
+
+        kinds = ("mesh", "bus") if meshed else ("bus", "mesh")
+        raise FormatError(
+            f"{where}: {wrong} goes with the interconnect {kinds[1]!r}, and the target's is a "
+            f"{kinds[0]}"
+        )
 
 
 def doubts(parameters: Mapping[str, Any]) -> tuple[str, ...]:

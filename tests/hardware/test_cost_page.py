@@ -22,7 +22,7 @@ MOVED = {
     *("maps_dressed", "maps_in", "weights_maps"),
     # crossbars
     *("tiles", "in_chip", "out_chip", "in_tile", "out_tile", "in_words", "out_words", "in_tiles"),
-    *("out_tiles", "in_pes", "buffers", "tile_rows"),
+    *("out_tiles", "in_pes", "buffers", "tile_rows", "mesh_cycles", "mesh_links", "mesh_routers"),
     "bits_moved",
     # microcontrollers
     *("outputs", "copied", "channels"),

@@ -27,7 +27,8 @@ def charged(
     """Features by way of `Model.charge`: one coefficient of 1 at a time, in units of 1/256."""
     result = []
     count = len(KINDS[kind].FEATURES)
-    for feature in range(count):
+    between = 3 if kind == "rram" else 0  # a mesh's, of two layers: see test_mesh.py
+    for feature in range(count - between):
         model = core.Model(kind, carried(feature, count), (2.0**-8,) * 6, {}, array)
         result.append(model.charge([operation])[0][1] / 256)
     return result
@@ -67,7 +68,6 @@ def test_rram_features(
     operation = (0, kernel, into, out, 1, height, width, kernel, height, width, positions, padded)
     got = charged("rram", operation, (tile, tile, side, each))
     expected = reference.rram_features(kernel, into, out, positions, tile, padded, side, each)
-    assert got[len(expected) :] == [0.0] * 3  # a mesh's, of two layers
     for name, one, other in zip(KINDS["rram"].FEATURES, got, expected, strict=False):
         if name in FRACTIONS:  # rounded to 1/256
             assert abs(one - other) <= 2.0**-9 + 2.0**-48 * other, name

@@ -5,7 +5,7 @@ from typing_extensions import Buffer, disjoint_base
 
 from flash._core.tables.tables import Tables
 
-__all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "totals_of")
+__all__ = ("KINDS", "Model", "Plan", "SCORE_UNIT", "compile_tables", "crossing", "totals_of")
 
 # (kind, kernel, input channels, output channels, groups, height, width[, width of the kernel,
 # positions begun along the height and across the width[, positions of the input[, the same with its
@@ -53,6 +53,9 @@ def compile_tables(
     terms: Sequence[float] | None = None,
     parts: Sequence[Sequence[tuple[Model, float, float]]] | None = None,
 ) -> Tables: ...
+def crossing(
+    numbers: Sequence[float], sources: int, wanted: int, activations: float
+) -> tuple[float, float, float]: ...
 def totals_of(
     plan: Plan, model: Model, variant: int, rows: Sequence[int]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]: ...

@@ -531,7 +531,7 @@ cdef class Ways:
     cdef list handed         # of a way of the next one: tiles of the last layer, by own width
     cdef list wanted         # of a way of its own: (tiles, numbers read) of the next, by own width
     cdef list entering       # numbers that the cell's first layer reads, by the width that comes in
-    cdef list entering_next
+    cdef list entering_next  # the same of the next cell
     cdef bytearray first, last   # of each row: tiles of its first and of its last layer
     cdef list states         # of the cell before: (tiles of its last layer, own width) of each
 
@@ -604,13 +604,13 @@ cdef class Ways:
                 self.handed = [one.pop() for one in found]
         numbers = bytearray(table.rows)
         of = <uint8_t*> PyByteArray_AS_STRING(numbers)
-        kinds = [{} for _ in range(table.states)]    # (first, last) -> its number, by widths
+        numbered = [{} for _ in range(table.states)]     # (first, last) -> its number, by widths
         for i in range(table.rows):
-            known = kinds[i // each]
+            known = numbered[i // each]
             ends = (first[i] if self.into == OF_NEITHER else 0,
                     last[i] if self.kind == OF_NEITHER else 0)
             of[i] = known.setdefault(ends, min(len(known), FLASH_MAX_STATES))
-        most = max([len(known) for known in kinds])
+        most = max([len(known) for known in numbered])
         if most * table.states > FLASH_MAX_STATES:
             raise ValueError(
                 f"cell {c}: {most} pairs of tiles of its first and its last layer, which ways "
@@ -618,7 +618,7 @@ cdef class Ways:
                 f"{FLASH_MAX_STATES} states are supported"
             )
         after = [None] * (most * table.states)
-        for state, known in enumerate(kinds):
+        for state, known in enumerate(numbered):
             for ends, i in known.items():
                 after[state * most + i] = (*ends, state // own, state % own)
         if self.into == OF_NEITHER:

@@ -24,6 +24,7 @@ cdef enum:
 cdef enum:
     COL_LINKS = 14       # skip links of the position (NN-Degree's SC)
     COL_WIDTH = 15       # output channels of its convolutions, summed
+    PLAIN_COLUMNS = 16
     COL_BEFORE = 16      # of a mesh: tiles of the last layer so far, 0 before the first
     COL_ENTERED = 17     # tiles of the first one that had none before it,
     COL_ENTERING = 18    # and the numbers that it reads

@@ -8,8 +8,8 @@ from flash._core.kernels.kernels cimport N_COSTS, flash_kernels, flash_stacking
 from flash._core.model.compile cimport PlanCell, Work
 from flash._core.model.families cimport (
     COL_BEFORE, COL_ENTERED, COL_ENTERING, COL_LINKS, COL_WIDTH, DENSENET, MOBILENET_V2,
-    SHAPE_COLUMNS, Place, add_head, add_position, add_stem, carries, convolutions, half, has_stem,
-    stem_width,
+    PLAIN_COLUMNS, SHAPE_COLUMNS, Place, add_head, add_position, add_stem, carries, convolutions,
+    half, has_stem, stem_width,
 )
 from flash._core.model.operations cimport KIND_RRAM, CostModel, add_crossing, has_passes
 from flash._core.model.topology cimport extend_paths, score_rows
@@ -40,6 +40,7 @@ cdef struct Filling:     # of one width's rows
     int sharing
     flash_stacking stack
     # Shapes, what a position adds: SHAPE_COLUMNS columns of `stride` numbers
+    int columns          # of them, those in use: the last ones are a mesh's
     double* first        # of each line, at its first position,
     double* other        # and at any later one;
     double* rest         # of each position, what lines add that do not take their own
@@ -126,7 +127,7 @@ cdef inline void shape_of(const Filling* f, int first, int64_t links, int64_t ex
     cdef int k
     memset(x, 0, sizeof(x))
     add_position(f.model, f.at, first, links, expansion, kernel_size, x)
-    for k in range(SHAPE_COLUMNS):
+    for k in range(f.columns):
         to[k * f.stride] = x[k]
 
 
@@ -200,7 +201,7 @@ cdef inline void shape_links(const Filling* f) noexcept nogil:
             f.first[COL_WIDTH * stride + later * lines + j] = own[COL_WIDTH * stride]
             f.first[COL_LINKS * stride + later * lines + j] = (
                 <double> (f.skip[j] * f.at.width) if carries(f.at, not later) else 0.0)
-    for k in range(SHAPE_COLUMNS):
+    for k in range(f.columns):
         own = f.rest + k * stride
         for i in range(2, f.cell.deepest):
             own[i] = own[1]
@@ -215,7 +216,7 @@ cdef inline void shape_lines(const Filling* f, int first, double* shape) noexcep
     cdef int free = f.at.family != DENSENET and not has_passes(f.model)
     for j in range(f.stack.lines):
         if free and j >= step:
-            for k in range(SHAPE_COLUMNS):
+            for k in range(f.columns):
                 shape[k * stride + j] = shape[k * stride + j % step]
             shape[COL_LINKS * stride + j] = (<double> (f.skip[j // step] * f.at.width)
                                              if carries(f.at, first) else 0.0)
@@ -394,7 +395,8 @@ cdef inline void cross_line(const Filling* f, int64_t line) noexcept nogil:
         of_lines(f, m, 2)[line] = every[k]
 
 
-cdef inline void put_ways(const Filling* f, int column, int64_t position, double* out) noexcept nogil:
+cdef inline void put_ways(const Filling* f, int column, int64_t position,
+                          double* out) noexcept nogil:
     """Adds to the rows of one depth, which end at a position, their ways."""
     cdef const double* first = of_lines(f, column, 0)
     cdef const double* start = of_lines(f, column, 1)
@@ -482,6 +484,7 @@ cdef inline void fill(const CostModel* model, const Place* at, const PlanCell* c
     f.skip = cell.skip + width_number * cell.n_skips
     f.kernel = kernels()
     f.work = work
+    f.columns = SHAPE_COLUMNS if model.mesh.on else PLAIN_COLUMNS
     choose_sharing(&f)
     plan_stack(&f)
     place_shapes(&f)

@@ -117,15 +117,17 @@ cdef inline double weigh_point(SolverState* solver, LatticePoint* p) noexcept no
     cdef int32_t row[N_CELLS]
     cdef double total[N_COLUMNS]
     cdef int64_t own = 0
-    cdef int c
+    cdef int c, widths
     for c in range(v.n_cells):
         cell = &v.cells[c]
         row[c] = p.row[c]
         if cell.incoming > 1:
             row[c] += <int32_t> (own * cell.space_rows)
         if cell.states > 1:
-            own = p.row[c] // (cell.space_rows
-                                  // (cell.states // cell.classes // cell.incoming))
+            widths = cell.states // cell.incoming
+            if cell.classes != 1:
+                widths //= cell.classes
+            own = p.row[c] // (cell.space_rows // widths)
     flash_totals(v, row, total)
     p.merit = appraise(solver, p.variant, row, total, -INFINITY)
     return p.merit

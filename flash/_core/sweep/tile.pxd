@@ -62,8 +62,12 @@ cdef inline int64_t own_rows(const flash_cell* cell) noexcept nogil:
 
 
 cdef inline int64_t own_width(const flash_cell* cell, int64_t row) noexcept nogil:
-    return (row // (cell.rows // (cell.states // cell.classes))
-            if cell.incoming > 1 or cell.states > 1 else 0)
+    cdef int64_t widths = cell.states
+    if cell.incoming <= 1 and cell.states <= 1:
+        return 0
+    if cell.classes != 1:
+        widths //= cell.classes
+    return row // (cell.rows // widths)
 
 
 cdef inline int is_coupled(const flash_variant* v) noexcept nogil:

@@ -249,9 +249,12 @@ static inline int flash_follows(const flash_cell *before, int64_t t, const flash
 {
     if (cell->incoming <= 1)
         return 1;
-    t /= before->classes;
-    return t % (before->states / before->classes / before->incoming)
-           == s / (cell->states / cell->incoming);
+    int32_t state = (int32_t)t, own = before->states / before->incoming;
+    if (before->classes != 1) {
+        state /= before->classes;
+        own /= before->classes;
+    }
+    return state % own == (int32_t)s / (cell->states / cell->incoming);
 }
 
 /* A column's total of two parts of a configuration. */
@@ -269,10 +272,13 @@ static inline void flash_totals(const flash_variant *v, const int32_t *row, doub
     int64_t before = 0;
     for (int c = 0; c < v->n_cells; c++) {
         const flash_cell *cell = &v->cells[c];
-        int64_t state = flash_state_of(cell, row[c]);
+        int64_t state;
         for (int k = 0; k < FLASH_COLUMNS; k++)
             if (cell->column[k])
                 x[k] = flash_joined(k, x[k], cell->column[k][row[c]]);
+        if (!cell->joined && (c + 1 == v->n_cells || !v->cells[c + 1].joined))
+            continue; /* nobody asks for its state */
+        state = flash_state_of(cell, row[c]);
         if (cell->joined)
             for (int k = 0; k < FLASH_COLUMNS; k++)
                 if (cell->boundary[k])
