@@ -132,12 +132,9 @@ def _main_effects(runs: dict[str, list[Any]]) -> dict[str, Any]:
     }.items():  # fmt: skip
         means: dict[bool, list[float]] = {}
         for state in (False, True):
-            many = [
-                own for key, own in runs.items() if (key.split(", ")[place] == on) is state
-            ]
+            many = [own for key, own in runs.items() if (key.split(", ")[place] == on) is state]
             means[state] = [
-                statistics.fmean(own[seed]["alone"] for own in many)
-                for seed in range(len(many[0]))
+                statistics.fmean(own[seed]["alone"] for own in many) for seed in range(len(many[0]))
             ]
         found[what] = effect(means[False], means[True])
     return found
@@ -188,9 +185,7 @@ def sweep(bench: Bench) -> dict[str, Any]:
     lines = []
     for target, judge, share in product(TARGETS, ("supernet", "nn-degree"), SHARES):
         name = f"sweep-{target}-{judge}-{share}"
-        lines.append(
-            bench.once(name, lambda t=target, j=judge, s=share: _against(bench, t, j, s))
-        )
+        lines.append(bench.once(name, lambda t=target, j=judge, s=share: _against(bench, t, j, s)))
         line = lines[-1]
         print(name, line["found"], line["difference"], flush=True)
     return {"evaluations": EVALS, "lines": lines}
@@ -333,7 +328,7 @@ SECTIONS: dict[str, Callable[[Bench], dict[str, Any]]] = {
 
 def main() -> None:
     """Measure, section by section; what was measured before stays."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("folder", type=Path, help="where supernets and figures are kept")
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, by commas")
     parser.add_argument("--seeds", type=int, default=SEEDS)

@@ -39,6 +39,7 @@ NAMES = (
     "methods",
     "fewest",
     "supernets",
+    "netadapt",
     "codesign",
     "precision",
     "blocks",

@@ -208,7 +208,7 @@ class Moves:
         for number, group in enumerate(task.groups):
             for column in group.tolist():
                 length = int(task.lengths[column])
-                spans = range(1, length)
+                spans = list(range(1, length))
                 if length > FEW:
                     spans = [1 << k for k in range((length - 1).bit_length())]
                 moves += [(column, sign * span, number) for span in spans for sign in (-1, 1)]
@@ -387,8 +387,9 @@ def _shrunk(
             break
         picks, stuck = _picked(task, moves, tried[todo] | ~chosen[todo][:, moves.layer])
         if stuck.any():
-            ended = [line for line in todo[stuck].tolist() if not _joint(at, rows, used, chosen, line)]
-            tried[todo[stuck]] = False
+            lines = todo[stuck]
+            ended = [k for k in lines.tolist() if not _joint(at, rows, used, chosen, k)]
+            tried[lines] = False
             todo = np.setdiff1d(todo[used[todo] > target], ended)
             continue
         trial, inside = _moved(task, moves, rows[todo], picks)
@@ -401,9 +402,7 @@ def _shrunk(
     return rows, chosen
 
 
-def _joint(
-    at: Descent, rows: Rows, used: Floats, chosen: NDArray[np.bool_], line: int
-) -> bool:
+def _joint(at: Descent, rows: Rows, used: Floats, chosen: NDArray[np.bool_], line: int) -> bool:
     """Change a row's chosen layers jointly, or choose all; return whether there was any of it."""
     found = at.least(rows[[line]], chosen[line])
     now = float(at.model(found)[0])

@@ -60,16 +60,19 @@ def task_of(space: Any, target: str, latency: float = INF, macs: float = INF, **
 def test_a_budget_that_random_draws_meet_is_met() -> None:
     whole = flash.ResNet(widths=[16, 32], depths=[1, 2], resolution=16)
     space = flash.BypassSpace(whole.decode(whole.size - 1))
-    asked: dict[str, Any] = {"max_latency_ms": 0.7, "max_evals": 40, "seed": 0}
-    ours, drawn = (
-        flash.search(space, "pixel-3", method=method, **asked)
-        for method in ("netadapt-v2", "random")
-    )
-    assert ours.success
-    assert drawn.success
-    assert ours.latency_ms <= 0.7
-    assert ours.nfev == drawn.nfev == 40
-    assert ours.objective >= drawn.objective
+    for evaluator in (None, FunctionEvaluator(by_size)):
+        found: dict[str, list[float]] = {"netadapt-v2": [], "random": []}
+        for method, seed in product(found, range(4)):
+            run = flash.search(
+                space, "pixel-3", method=method, evaluator=evaluator, max_latency_ms=0.7,
+                max_evals=40, seed=seed,
+            )  # fmt: skip
+            assert run.success
+            assert (run.latency_ms or INF) <= 0.7
+            assert run.nfev == 40
+            found[method].append(run.objective or 0.0)
+        if evaluator is not None:
+            assert min(found["netadapt-v2"]) > max(found["random"])
 
 
 @settings(max_examples=40, deadline=None)
@@ -88,7 +91,7 @@ def test_wherever_a_network_is_within_the_budgets_one_is_found(
     k = {"": 0, "energy_mj": 2, "params": 4, "macs": 5}[also]
     order = np.sort(metrics[1])
     latency = float(order[int(share * (len(order) - 1))])
-    budgets = {"max_latency_ms": latency}
+    budgets: dict[str, Any] = {"max_latency_ms": latency}
     if k and metrics[k].max() > 0.0:  # what the median of those within that latency takes
         budgets[f"max_{also}"] = float(np.median(metrics[k, metrics[1] <= latency]))
     found = flash.search(
@@ -111,16 +114,21 @@ def test_below_the_least_latency_nothing_is_found_and_at_it_something(target: st
     assert none.nfev == 0 or none.x is None
 
 
-def test_steps_cross_where_no_single_choice_costs_less() -> None:
-    """A row from which every change of one variable costs more, and which is not the least."""
+def test_steps_cross_where_one_filter_level_fewer_costs_more() -> None:
+    """From rows that no level of any layer up or down makes cheaper, to their layers' least."""
     space = SPACES[0]
     metrics = charged(0, "pixel-3")[1].reshape(space.lengths)
     stuck = np.ones(space.lengths, dtype=bool)
     for axis in range(metrics.ndim):
-        stuck &= metrics <= metrics.min(axis=axis, keepdims=True)
+        for shift in (1, -1):
+            other = np.roll(metrics, shift, axis=axis)
+            edge: list[Any] = [slice(None)] * metrics.ndim
+            edge[axis] = 0 if shift == 1 else -1
+            other[tuple(edge)] = INF
+            stuck &= metrics <= other
     stuck &= metrics > metrics.min()
-    assert stuck.any()
     rows = np.argwhere(stuck)
+    assert len(rows) >= 5
     task = task_of(space, "pixel-3", latency=1.0)
     at = Descent(task)
     used = at.model(rows)
@@ -186,19 +194,15 @@ def test_evaluations_that_the_descent_leaves_are_spent() -> None:
         for seed in range(5)
     ]
     assert all(run.nfev == 50 for run in runs)
-    assert np.mean([run.objective for run in runs]) >= np.mean([run.objective for run in bare])
+    assert sum(run.objective or 0.0 for run in runs) >= sum(run.objective or 0.0 for run in bare)
     alone = flash.search(space, "pixel-3", **given)
     assert alone.stopped is None  # without max_evals it ends at the budget
-    largest = flash.search(
-        space, "pixel-3", max_evals=30, method="netadapt-v2", max_latency_ms=1e6
-    )
+    largest = flash.search(space, "pixel-3", max_evals=30, method="netadapt-v2", max_latency_ms=1e6)
     assert largest.nfev == 30
 
 
 def test_it_ends_where_nothing_is_left() -> None:
-    space = flash.BypassSpace(
-        flash.Architecture("resnet", [Cell(8, 1, 8)], resolution=8), levels=2
-    )
+    space = flash.BypassSpace(flash.Architecture("resnet", [Cell(8, 1, 8)], resolution=8), levels=2)
     found = flash.search(space, "cpu-x86", method="netadapt-v2", max_evals=1000, max_macs=10**9)
     assert found.nfev == space.size == 9
 
@@ -222,9 +226,7 @@ def test_more_iterations_than_evaluations_are_told() -> None:
         "method": "netadapt-v2", "max_evals": 40, "max_latency_ms": 0.3,
         "evaluator": FunctionEvaluator(by_size),
     }  # fmt: skip
-    found = flash.search(
-        SPACES[0], "pixel-3", options={"iterations": 30, "samples": 10}, **given
-    )
+    found = flash.search(SPACES[0], "pixel-3", options={"iterations": 30, "samples": 10}, **given)
     assert found.success
     assert "of 30 iterations of 10 samples there were 2" in found.message
     assert "iterations" not in flash.search(SPACES[0], "pixel-3", **given).message
