@@ -50,7 +50,7 @@ SAMPLING = ("ordered-dropout", "single-path")
 DESCENTS = ("netadapt-v2", "netadapt")
 TARGET, SHARE = "raspberry-pi-4", 0.5  # of the switches
 TARGETS = ("pixel-3", "raspberry-pi-4", "rram")
-SHARES = (0.02, 0.15, 0.3, 0.5, 0.7, 0.9)
+SHARES = (0.02, 0.25, 0.5, 0.75, 0.95)
 EVALS = 40
 MEASURED = 0.6
 
