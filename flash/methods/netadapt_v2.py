@@ -261,9 +261,11 @@ class MeasuredGround(Ground):
 def run(task: Task) -> None:
     """Descend several layers at a time, then look round the best."""
     at = Descent(task)
-    evals = task.max_evals
-    if evals is not None:
+    evals = None
+    if task.max_evals is not None:
+        evals = task.max_evals
         evals -= round(task.options["refine"] * evals)
+        evals = min(evals, max(1, task.max_evals - 1))  # one is kept for where it has to cross
     descend(at, _several_layers, evals)
     if task.best is None:
         cross(at)
@@ -288,12 +290,14 @@ def descend(at: Descent, shrink: Shrink, evals: int | None) -> None:
         target = targets[min(step, count - 1)]
         if target >= used:  # a large step was taken before
             continue
+        if evals is not None and task.nfev >= evals < (task.max_evals or 0):
+            return
         left = sum(one < used for one in targets) or 1
         at.wanted = _samples(task, evals, left)
         rows = shrink(at, row, target)
         rows = rows[at.usage(rows) < used]
         if not len(rows):
-            break
+            return
         found = task.evaluate(rows, over=True)
         reached = at.usage(rows) <= target
         merit = np.where(np.isnan(found.likely), -np.inf, found.likely)
@@ -341,11 +345,10 @@ def _steps(task: Task, evals: int | None) -> int:
 
 def _samples(task: Task, evals: int | None, left: int) -> int:
     """Return how many networks a step makes, where `left` are to come."""
-    if task.options.get("samples"):
-        return int(task.options["samples"])
+    own = int(task.options.get("samples", 0))
     if evals is None:
-        return USUAL_SAMPLES
-    return max(1, (evals - task.nfev) // left)
+        return own or USUAL_SAMPLES
+    return max(1, min(own or (evals - task.nfev) // left, evals - task.nfev))
 
 
 def _several_layers(at: Descent, row: Rows, target: float) -> Rows:

@@ -81,12 +81,14 @@ def test_a_budget_that_random_draws_meet_is_met() -> None:
     target=st.sampled_from(TARGETS),
     share=st.floats(0.0, 1.0),
     also=st.sampled_from(["", "params", "macs", "energy_mj"]),
-    evals=st.sampled_from([1, 3, 20]),
+    evals=st.sampled_from([1, 2, 3, 20]),
+    refine=st.sampled_from([0.0, 0.5, 1.0]),
     seed=st.integers(0, 3),
 )
 def test_wherever_a_network_is_within_the_budgets_one_is_found(
-    number: int, target: str, share: float, also: str, evals: int, seed: int
-) -> None:
+    number: int, target: str, share: float, also: str, evals: int, refine: float,
+    seed: int,
+) -> None:  # fmt: skip
     metrics = charged(number, target)
     k = {"": 0, "energy_mj": 2, "params": 4, "macs": 5}[also]
     order = np.sort(metrics[1])
@@ -96,7 +98,7 @@ def test_wherever_a_network_is_within_the_budgets_one_is_found(
         budgets[f"max_{also}"] = float(np.median(metrics[k, metrics[1] <= latency]))
     found = flash.search(
         SPACES[number], target, method="netadapt-v2", evaluator=FunctionEvaluator(by_size),
-        max_evals=evals, seed=seed, **budgets,
+        max_evals=evals, seed=seed, options={"refine": refine}, **budgets,
     )  # fmt: skip
     assert found.success, found.message
     assert 1 <= found.nfev <= evals
