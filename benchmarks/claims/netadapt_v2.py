@@ -61,13 +61,17 @@ class Bench:
     def __init__(self, folder: Path, seeds: int) -> None:
         self.folder = folder
         self.seeds = range(seeds)
+        self._nets: dict[str, Any] = {}
 
     def supernet(self, space: str, sampling: str, seed: int) -> Any:
         """Train a supernet, or find it trained."""
-        return flash.train_supernet(
-            SPACES[space], "digits", **DATA, seed=seed, epochs=EPOCHS, sampling=sampling,
-            out=self.folder / f"{space}-{sampling}-{EPOCHS}-{seed}",
-        )  # fmt: skip
+        name = f"{space}-{sampling}-{EPOCHS}-{seed}"
+        if name not in self._nets:
+            self._nets[name] = flash.train_supernet(
+                SPACES[space], "digits", **DATA, seed=seed, epochs=EPOCHS, sampling=sampling,
+                out=self.folder / name,
+            )  # fmt: skip
+        return self._nets[name]
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """Return a figure that was made before, or make and keep it."""

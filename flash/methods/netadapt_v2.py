@@ -101,7 +101,8 @@ class Descent:
         for number, group in enumerate(self.groups):
             self.layer[group] = number
         self.moves = Moves(task)
-        if task.options.get("measure"):
+        self.measured = bool(task.options.get("measure"))
+        if self.measured:
             if not task.evaluator.expensive:
                 raise ArgumentError(
                     "options['measure'] needs an evaluator: a predictor's scores come with the "
@@ -318,6 +319,8 @@ def cross(at: Descent) -> None:
         found = at.least(task.canonical(row))
         if task.evaluate(found).excess[0] == 0.0:
             return
+    if at.measured:  # of which each would take a measurement
+        return
     most = DRAWN if task.ground.tabled or at.lookups is not None else DRAWN_BUILT
     for _ in range(most >> 8):
         rows = task.draw(256)
@@ -555,6 +558,8 @@ def _around(at: Descent, parents: list[Rows], batch: int) -> Rows:
 def _elsewhere(at: Descent, stale: int) -> Rows:
     """Return networks within the budgets as few as these are: the least ones, or random ones."""
     task = at.task
+    if at.measured:
+        return task.draw(FEWEST)
     if at.lookups is not None and stale == STALE // 4:
         return task.canonical(at.lookups.least(task.used))
     return task.draw(256 if task.ground.tabled or at.lookups is not None else 16)

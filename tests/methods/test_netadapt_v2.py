@@ -272,3 +272,24 @@ def test_targets_fall_and_used_falls_with_them() -> None:
     assert (np.diff(asked) < 0.0).all()
     assert asked[-1] <= 1.0
     assert task.best is not None
+
+
+def test_measured_networks_are_few_where_nothing_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flash.hardware import measuring
+
+    seen: list[int] = []
+
+    class Told:
+        latency_ms = 5.0
+
+    def fake(net: Any, **given: Any) -> Told:
+        seen.append(net.macs)
+        return Told()
+
+    monkeypatch.setattr(measuring, "measure", fake)
+    found = flash.search(
+        SPACES[0], "cpu-x86", method="netadapt-v2", evaluator=FunctionEvaluator(by_size),
+        max_latency_ms=1.0, max_evals=20, options={"measure": True, "iterations": 2},
+    )  # fmt: skip
+    assert found.status == "NOT_FOUND"
+    assert 3 <= len(seen) <= 40
