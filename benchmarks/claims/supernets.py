@@ -9,10 +9,11 @@ is trained is kept in the folder given: the same call goes on from it.
 
 rank       Kendall's tau of supernet scores with 24 networks trained alone, after so many passes
            (forward and backward over a batch), ordered dropout against single path
-descent    several layers at a time against one, at equal evaluations: accuracy trained alone
 steps      HURRICANE's two stages against SPOS's one, at equal supernet passes
 pools      pools per target against pools by MACs common to all, on three targets
 cost       seconds of a score against a training's, of a pass of one sampling against the other's
+
+NetAdaptV2's mechanisms switched on and off: `benchmarks.claims.netadapt_v2`.
 """
 
 from __future__ import annotations
@@ -40,10 +41,6 @@ WHOLE = flash.Range(32, 32, unit="width/32")
 RANKED = flash.ResNet(widths=[4, 8, 12], depths=[1, 2, 3], skips=WHOLE, cells=2, resolution=8)
 TRAINED = 24
 EPOCHS = (3, 8, 24)
-BYPASS = flash.BypassSpace(
-    flash.Architecture("resnet", [flash.Cell(8, 2, 8), flash.Cell(16, 2, 16)], resolution=8)
-)
-BUDGETS = (0.5, 0.25, 0.1)
 STAGED = flash.ResNet(
     widths=([4, 8], [6, 12], [8, 16], [8, 16]), depths=[1, 2, 3], cells=4, resolution=8,
     skips=flash.Range(0, 32, step=32, unit="width/32"),
@@ -186,53 +183,6 @@ def trained_alone(supernet: Any, row: Any, seed: int) -> float:
         return fit(module, data, recipe, seed=seed)["accuracy"]
 
 
-def descent(bench: Bench) -> dict[str, Any]:
-    """Multi-layer against single-layer descent at equal evaluations."""
-    out: dict[str, Any] = {"space": BYPASS.size, "budgets": {}}
-    largest = BYPASS.decode(BYPASS.largest)
-    nets = [bench.supernet("bypass", BYPASS, seed, 24, "ordered-dropout") for seed in bench.seeds]
-    for share in BUDGETS:
-        limit = int(largest.macs * share)
-        told: dict[str, Any] = {}
-        for method in ("netadapt", "netadapt-v2"):
-            runs = []
-            for seed, net in zip(bench.seeds, nets, strict=True):
-                given: dict[str, Any] = {
-                    "method": method, "evaluator": flash.SupernetEvaluator(net),
-                    "max_macs": limit, "seed": seed, "certify": False,
-                }  # fmt: skip
-                if method == "netadapt":
-                    found = flash.search(BYPASS, "cpu-x86", **given)
-                else:  # as many evaluations as the single-layer descent took, or just below
-                    equal = told["netadapt"][len(runs)]["evaluations"]
-                    found = None
-                    for most in (equal, *(round(equal * f) for f in (1.15, 1.3, 1.45, 1.6))):
-                        one = flash.search(BYPASS, "cpu-x86", max_evals=most, **given)
-                        if one.nfev <= equal and (found is None or one.nfev > found.nfev):
-                            found = one
-                    assert found is not None
-                runs.append(
-                    {
-                        "evaluations": found.nfev,
-                        "score": found.accuracy,
-                        "macs": found.macs,
-                        "alone": None if found.x is None else trained_alone(net, found.x, seed),
-                    }
-                )
-            told[method] = runs
-        out["budgets"][str(share)] = {
-            **told,
-            **{
-                what: effect(
-                    [run[what] or 0.0 for run in told["netadapt"]],
-                    [run[what] or 0.0 for run in told["netadapt-v2"]],
-                )
-                for what in ("score", "alone")
-            },
-        }
-    return out
-
-
 def middle(target: str) -> float:
     """Return the latency that a third of the space's networks keep."""
     index = STAGED.sample_indices(400, 0)
@@ -357,7 +307,6 @@ def cost(bench: Bench) -> dict[str, Any]:
 SECTIONS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "cost": cost,
     "rank": rank,
-    "descent": descent,
     "steps": steps,
     "pools": pools,
 }

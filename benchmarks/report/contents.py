@@ -40,6 +40,7 @@ NAMES = (
     "methods",
     "fewest",
     "supernets",
+    "netadapt",
     "codesign",
     "precision",
     "blocks",

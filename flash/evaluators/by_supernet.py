@@ -243,7 +243,14 @@ def refuse_impossible(task: Task, budgets: Mapping[str, float]) -> None:
             why = why_not(problem.space, problem.target, problem.predictor, costs)
             raise ArgumentError(why.message)
         return
-    smallest = ground.canonical(np.zeros((1, len(ground.lengths)), dtype=np.int64))
+    # of a bypass space the network that uses least need not be the one of fewest filters
+    lookups = getattr(ground, "lookups", None)
+    smallest = (
+        np.zeros((1, len(ground.lengths)), dtype=np.int64)
+        if lookups is None
+        else lookups.least(task.used)[:1]
+    )
+    smallest = ground.canonical(smallest)
     if task.excess(smallest)[0] > 0.0:
         used = ground.charge(smallest)[:, 0]
         told = [

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
             """Return how far rows of choice indices are over the budgets; 0: within."""
             ...
 
+        def used(self, metrics: NDArray[np.float64]) -> NDArray[np.float64]:
+            """Return the largest share of a budget that costs use, shape (n,)."""
+            ...
+
         def merits(
             self, accuracy: NDArray[np.float64], metrics: NDArray[np.float64]
         ) -> NDArray[np.float64]:

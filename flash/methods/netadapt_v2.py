@@ -76,7 +76,10 @@ MOST, MOST_BUILT = 4096, 256  # choices of a layer that are looked at; networks 
 DRAWN, DRAWN_BUILT = 1 << 16, 1 << 11  # networks drawn where no move leads within the budgets
 FARTHER = 0.5  # of a random number between 0 and 1: moves over several choices come later
 PARENTS = 5  # best networks that others are made round
-BATCH, ANEW = 8, 2  # networks round them at a time; of these all layers of so many are drawn anew
+GROWTH, NEAR = 64, 0.99  # moves of a network that grows, until it uses so much of its target
+# Networks round the best at a time: so much of the evaluations that are left, within these; of
+# each such share all layers are drawn anew.
+SHARE, FEWEST, ATMOST, ANEW = 8, 4, 64, 4
 STALE = 16  # such batches without a new network, after which none is left
 
 
@@ -98,7 +101,8 @@ class Descent:
         for number, group in enumerate(self.groups):
             self.layer[group] = number
         self.moves = Moves(task)
-        if task.options.get("measure"):
+        self.measured = bool(task.options.get("measure"))
+        if self.measured:
             if not task.evaluator.expensive:
                 raise ArgumentError(
                     "options['measure'] needs an evaluator: a predictor's scores come with the "
@@ -208,7 +212,7 @@ class Moves:
         for number, group in enumerate(task.groups):
             for column in group.tolist():
                 length = int(task.lengths[column])
-                spans = range(1, length)
+                spans = list(range(1, length))
                 if length > FEW:
                     spans = [1 << k for k in range((length - 1).bit_length())]
                 moves += [(column, sign * span, number) for span in spans for sign in (-1, 1)]
@@ -258,9 +262,11 @@ class MeasuredGround(Ground):
 def run(task: Task) -> None:
     """Descend several layers at a time, then look round the best."""
     at = Descent(task)
-    evals = task.max_evals
-    if evals is not None:
+    evals = None
+    if task.max_evals is not None:
+        evals = task.max_evals
         evals -= round(task.options["refine"] * evals)
+        evals = min(evals, max(1, task.max_evals - 1))  # one is kept for where it has to cross
     descend(at, _several_layers, evals)
     if task.best is None:
         cross(at)
@@ -285,12 +291,14 @@ def descend(at: Descent, shrink: Shrink, evals: int | None) -> None:
         target = targets[min(step, count - 1)]
         if target >= used:  # a large step was taken before
             continue
+        if evals is not None and task.nfev >= evals < (task.max_evals or 0):
+            return
         left = sum(one < used for one in targets) or 1
         at.wanted = _samples(task, evals, left)
         rows = shrink(at, row, target)
         rows = rows[at.usage(rows) < used]
         if not len(rows):
-            break
+            return
         found = task.evaluate(rows, over=True)
         reached = at.usage(rows) <= target
         merit = np.where(np.isnan(found.likely), -np.inf, found.likely)
@@ -311,6 +319,8 @@ def cross(at: Descent) -> None:
         found = at.least(task.canonical(row))
         if task.evaluate(found).excess[0] == 0.0:
             return
+    if at.measured:  # of which each would take a measurement
+        return
     most = DRAWN if task.ground.tabled or at.lookups is not None else DRAWN_BUILT
     for _ in range(most >> 8):
         rows = task.draw(256)
@@ -338,11 +348,10 @@ def _steps(task: Task, evals: int | None) -> int:
 
 def _samples(task: Task, evals: int | None, left: int) -> int:
     """Return how many networks a step makes, where `left` are to come."""
-    if task.options.get("samples"):
-        return int(task.options["samples"])
+    own = int(task.options.get("samples", 0))
     if evals is None:
-        return USUAL_SAMPLES
-    return max(1, (evals - task.nfev) // left)
+        return own or USUAL_SAMPLES
+    return max(1, min(own or (evals - task.nfev) // left, evals - task.nfev))
 
 
 def _several_layers(at: Descent, row: Rows, target: float) -> Rows:
@@ -387,8 +396,9 @@ def _shrunk(
             break
         picks, stuck = _picked(task, moves, tried[todo] | ~chosen[todo][:, moves.layer])
         if stuck.any():
-            ended = [line for line in todo[stuck].tolist() if not _joint(at, rows, used, chosen, line)]
-            tried[todo[stuck]] = False
+            lines = todo[stuck]
+            ended = [k for k in lines.tolist() if not _joint(at, rows, used, chosen, k)]
+            tried[lines] = False
             todo = np.setdiff1d(todo[used[todo] > target], ended)
             continue
         trial, inside = _moved(task, moves, rows[todo], picks)
@@ -401,9 +411,7 @@ def _shrunk(
     return rows, chosen
 
 
-def _joint(
-    at: Descent, rows: Rows, used: Floats, chosen: NDArray[np.bool_], line: int
-) -> bool:
+def _joint(at: Descent, rows: Rows, used: Floats, chosen: NDArray[np.bool_], line: int) -> bool:
     """Change a row's chosen layers jointly, or choose all; return whether there was any of it."""
     found = at.least(rows[[line]], chosen[line])
     now = float(at.model(found)[0])
@@ -430,8 +438,9 @@ def _grown(
     filters = at.lookups is not None
     if filters:
         tried |= moves.step < 0
-    todo = np.flatnonzero(used < target)
-    for _ in range(3 * len(moves.column)):
+    near = NEAR * target
+    todo = np.flatnonzero(used < near)
+    for _ in range(GROWTH):
         if not len(todo):
             break
         picks, stuck = _picked(task, moves, tried[todo] | ~chosen[todo][:, moves.layer])
@@ -446,7 +455,7 @@ def _grown(
             more &= now > used[todo]
         tried[todo[~more], picks[~more]] = True
         rows[todo[more]], used[todo[more]] = trial[more], now[more]
-        todo = todo[~stuck]
+        todo = todo[~stuck & (used[todo] < near)]
     return rows
 
 
@@ -485,46 +494,75 @@ def refine(at: Descent) -> None:
     stale = 0
     while stale < STALE:
         before = task.nfev
-        rows = _around(at, parents) if stale < STALE // 4 else _elsewhere(at, stale)
+        left = (task.max_evals or 0) - before
+        batch = min(max(left // SHARE, FEWEST), ATMOST)
+        rows = _around(at, parents, batch) if stale < STALE // 4 else _elsewhere(at, stale)
         found = task.evaluate(rows)
         stale = 0 if task.nfev > before else stale + 1
         for key, merit, one in zip(task.keys(rows), found.merit.tolist(), rows, strict=True):
             if merit > -np.inf:
                 best[key] = (merit, one)
-        best = dict(sorted(best.items(), key=lambda item: -item[1][0])[:PARENTS])
+        best = _kept(at, best)
         parents = [one for _, one in best.values()] or parents
 
 
-def _around(at: Descent, parents: list[Rows]) -> Rows:
-    """Return networks round others: random layers drawn anew, then brought to the budgets.
+def _kept(at: Descent, found: dict[object, tuple[float, Rows]]) -> dict[object, tuple[float, Rows]]:
+    """Return the best networks, and beside them the best of others' first layer (of a family what
+    all cells share), since from one such choice to another no few changes may lead."""
+    order = sorted(found.items(), key=lambda item: -item[1][0])
+    kept = dict(order[:PARENTS])
+    first = at.groups[0] if at.groups else np.array([], dtype=np.int64)
+    known = {tuple(one[first].tolist()) for _, one in kept.values()}
+    for key, (merit, one) in order[PARENTS:]:
+        own = tuple(one[first].tolist())
+        if own not in known and len(known) < 2 * PARENTS:
+            known.add(own)
+            kept[key] = (merit, one)
+    return kept
 
-    Of some all layers are drawn anew, so that the search does not end at the first good network.
+
+def _around(at: Descent, parents: list[Rows], batch: int) -> Rows:
+    """Return networks round others: random layers changed, then brought to the budgets.
+
+    In a layer that changes a variable is drawn anew, makes a move, or stays. Of some networks all
+    layers are drawn anew, so that the search does not end at the first good one.
     """
     task, rng = at.task, at.task.rng
     count = len(at.groups)
     layers = min(task.options["layers"] or max(1, -(-count // 2)), count)
-    rows = np.array([parents[k] for k in rng.integers(0, len(parents), BATCH)])
-    order = rng.random((BATCH, count)).argsort(axis=1)
-    several = rng.integers(1, layers + 1, BATCH)
-    several[-ANEW:] = count
-    chosen = np.zeros((BATCH, count), dtype=bool)
+    # the better a parent, the more often
+    picks = np.minimum(rng.integers(0, len(parents), batch), rng.integers(0, len(parents), batch))
+    rows = np.array([parents[k] for k in picks])
+    several = rng.integers(1, layers + 1, batch)
+    anew = np.arange(batch) % ANEW == ANEW - 1
+    several[anew] = count
+    order = rng.random((batch, count)).argsort(axis=1)
+    chosen = np.zeros((batch, count), dtype=bool)
     np.put_along_axis(chosen, order, np.arange(count) < several[:, None], axis=1)
-    share = np.where(np.arange(BATCH) < BATCH - ANEW, 0.5, 1.0)
     drawn = rng.integers(0, task.lengths, size=rows.shape)
-    anew = chosen[:, at.layer] & (rng.random(rows.shape) < share[:, None])
-    rows = task.canonical(np.where(anew, drawn, rows))
+    bits = np.array([max(1, (int(n) - 1).bit_length()) for n in task.lengths])
+    span = 1 << rng.integers(0, bits, size=rows.shape)
+    moved = np.clip(rows + np.where(rng.random(rows.shape) < 0.5, -span, span), 0, task.lengths - 1)
+    kind = rng.random(rows.shape)
+    open_ = chosen[:, at.layer]
+    near = open_ & (kind < 0.5)
+    far = (open_ & (kind > 0.75)) | anew[:, None]
+    rows = task.canonical(np.where(far, drawn, np.where(near, moved, rows)))
     rows, opened = _shrunk(at, rows, chosen, 1.0)
-    half = BATCH // 2
-    rows[:half] = _grown(at, rows[:half], opened[:half], 1.0)
+    half = rng.random(batch) < 0.5
+    if half.any():
+        rows[half] = _grown(at, rows[half], opened[half], 1.0)
     return task.canonical(rows)
 
 
 def _elsewhere(at: Descent, stale: int) -> Rows:
     """Return networks within the budgets as few as these are: the least ones, or random ones."""
     task = at.task
+    if at.measured:
+        return task.draw(FEWEST)
     if at.lookups is not None and stale == STALE // 4:
         return task.canonical(at.lookups.least(task.used))
-    return task.draw(256 if task.ground.tabled or at.lookups is not None else 2 * BATCH)
+    return task.draw(256 if task.ground.tabled or at.lookups is not None else 16)
 
 
 def choices_of(task: Task, row: Rows, group: NDArray[np.int64]) -> Rows:

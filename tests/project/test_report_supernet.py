@@ -51,6 +51,23 @@ def test_the_section_holds_what_was_measured(monkeypatch: pytest.MonkeyPatch) ->
             assert shown(against, 2 if name == "rank" else 3) in text
     for one in told["pools"]["targets"].values():
         assert shown(one["alone"]) in text
-    for one in told["descent"]["budgets"].values():
-        assert shown(one["alone"]) in text
     assert f"{told['cost']['ratio'][0]:.0f} [" in text
+
+
+def test_the_section_of_switches_holds_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.report.sections.netadapt import write
+    from benchmarks.report.sections.supernets import shown
+
+    assert write({}, []) == ""
+    told = json.loads((ROOT / "benchmarks" / "claims" / "netadapt_v2.json").read_text())
+    text = write({"netadapt-v2": told}, [])
+    switches = told["switches"]
+    assert len(switches["runs"]) == 8
+    for one in (*switches["off"].values(), *switches["main"].values()):
+        assert one["n"] == switches["seeds"] >= 10
+        assert shown(one, 4) in text
+    assert len(told["sweep"]["lines"]) >= 9
+    for line in told["sweep"]["lines"]:
+        assert line["found"]["netadapt-v2"] >= line["found"]["random"]
+        assert f"| {line['max_latency_ms']:.3g} |" in text

@@ -50,6 +50,10 @@ SPACES: dict[str, Any] = {
     ),
     "bypass-resnet": flash.BypassSpace(arch("resnet", (8, 2, 8), (12, 2, 12))),
     "bypass-narrowing": flash.BypassSpace(arch("wide-resnet", (16, 2, 16), (12, 2, 12)), levels=3),
+    "bypass-off": flash.BypassSpace(arch("resnet", (8, 2, 8), (12, 2, 12)), bypass=False),
+    "bypass-off-mobilenet": flash.BypassSpace(
+        arch("mobilenet-v2", (8, 2, 8, 3, 5), (12, 2, 12, 3, 5)), levels=2, bypass=False
+    ),
     "bypass-mobilenet": flash.BypassSpace(
         arch("mobilenet-v2", (8, 2, 8, 3, 5), (12, 2, 12, 3, 5))
     ),

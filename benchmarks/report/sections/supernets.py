@@ -28,7 +28,7 @@ def write(told: Told, pictures: Iterable[str]) -> str:
     if "supernets" not in told:
         return ""
     found = told["supernets"]
-    writers = {"rank": _rank, "descent": _descent, "steps": _steps, "pools": _pools, "cost": _cost}
+    writers = {"rank": _rank, "steps": _steps, "pools": _pools, "cost": _cost}
     seeds = ", ".join(f"{name} {found[name]['seeds']}" for name in writers if name in found)
     parts = [f"## Supernets: NetAdaptV2 and HURRICANE\n\nSeeds: {seeds}. {HOW}"]
     parts += [one(found[name]) for name, one in writers.items() if name in found]
@@ -87,32 +87,6 @@ def _rank(one: Mapping[str, Any]) -> str:
         + table(head, rows)
         + "\n"
         + _until(one["until"], "single-path", "ordered-dropout", 1.0)
-    )
-
-
-def _descent(one: Mapping[str, Any]) -> str:
-    rows = []
-    for share, told in one["budgets"].items():
-        counts = [
-            sum(run["evaluations"] for run in told[name]) / len(told[name])
-            for name in ("netadapt", "netadapt-v2")
-        ]
-        rows.append(
-            (
-                f"{100 * float(share):.0f} %",
-                f"{counts[0]:.0f} / {counts[1]:.0f}",
-                shown(told["score"]),
-                f"{told['alone']['first']:.3f} / {told['alone']['second']:.3f}",
-                shown(told["alone"]),
-                judged(told["alone"]),
-            )
-        )
-    head = (
-        "MACs", "evaluations, one / several", "by supernet, several - one",
-        "trained alone, one / several", "difference", "several layers are better",
-    )  # fmt: skip
-    return "### NetAdaptV2: several layers at a time against one, at equal evaluations\n\n" + table(
-        head, rows
     )
 
 
