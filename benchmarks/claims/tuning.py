@@ -2,10 +2,10 @@
 
     python -m benchmarks.claims.tuning --data FOLDER
 
-A method has its default options and up to `TRIED` others, drawn from its grid, on held-out problems:
-four of predictor and NN-Degree (other spaces or targets than the report's densenet x rram), and
-NAS-Bench-201 by its accuracies on CIFAR-100 where the report shows those on CIFAR-10. The best by
-the mean gap over problems and seeds, a run that found nothing counting as 1, is kept in
+A method has its default options and up to `TRIED` others, drawn from its grid, on held-out
+problems: four of predictor and NN-Degree (other spaces or targets than the report's densenet x
+rram), and NAS-Bench-201 by its accuracies on CIFAR-100 where the report shows those on CIFAR-10.
+The best by the mean gap over problems and seeds, a run that found nothing counting as 1, is kept in
 ``tuned.json`` beside this file, with what it was tuned on; the default where nothing is better.
 `benchmarks.claims.methods` shows each method by default and tuned. FOLDER is that of the measured
 data (README.md names the sources); without it the tables are left out, and what was tuned on them

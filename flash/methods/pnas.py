@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["OPTIONS", "Blocks", "Runs", "run"]
+__all__ = ["OPTIONS", "Blocks", "Runs", "run", "shares"]
 
 OPTIONS = {
     "surrogate": MethodOption("mlp", choices=SURROGATES, about="what predicts"),
@@ -62,7 +62,7 @@ def run(task: Task) -> None:
     cells = isinstance(task.ground.space, PNASCells)
     growth: Blocks | Runs = Blocks(task.ground.space) if cells else Runs(task)
     options = task.options
-    first, beams = _shares(task.max_evals, options, growth, cells)
+    first, beams = shares(task.max_evals, options, growth, cells)
     most = options["candidates"]
     most = most or (ALL if cells and options["surrogate"] != "lstm" else SOME)
     climb = _Climb(task, growth, options["surrogate"])
@@ -77,7 +77,7 @@ def run(task: Task) -> None:
         climb.settle(max(1, *beams) if beams else first)
 
 
-def _shares(
+def shares(
     limit: int | None, options: Mapping[str, Any], growth: Blocks | Runs, cells: bool
 ) -> tuple[int, tuple[int, ...]]:
     """Return how many networks are evaluated at the first level, and at each further one.
@@ -224,9 +224,7 @@ class _Climb:
         return np.argsort(-model.predict(self.growth.tokens(rows)), kind="stable")
 
 
-def _changed(
-    row: NDArray[np.int64], lengths: Sequence[int], variables: Iterable[int]
-) -> Rows:
+def _changed(row: NDArray[np.int64], lengths: Sequence[int], variables: Iterable[int]) -> Rows:
     """Return all rows that differ from one in one of some variables."""
     places = [(k, value) for k in variables for value in range(lengths[k]) if value != row[k]]
     rows = np.tile(row, (len(places), 1))

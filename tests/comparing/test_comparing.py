@@ -210,8 +210,8 @@ def test_nothing_found_has_a_status() -> None:
         "max_latency_ms": 1e-3,
     }  # fmt: skip
     found = flash.compare(
-        flash.PNASCells(filters=8, resolution=8), "cpu-x86", evaluator=lambda nets: [0.5] * len(nets),
-        **given,
+        flash.PNASCells(filters=8, resolution=8), "cpu-x86",
+        evaluator=lambda nets: [0.5] * len(nets), **given,
     )  # fmt: skip
     for row in found.rows():
         assert row["found"] == 0.0

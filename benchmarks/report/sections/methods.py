@@ -39,11 +39,11 @@ HOW = (
     "are what reaching it takes in expectation (all that was spent, over the runs that came there)."
     " Found: the share of seeds that found a network within the budgets; objective and gap are of "
     "these. The gap is 1 - objective / optimum. Used is how many evaluations a run took in all, in "
-    "the median: what its gap cost. Feasible: of the rows that a method asked for, the share within "
-    "the budgets (100 % where it looks at costs before). Tuned options were chosen on other "
-    "problems, which are named, by `python -m benchmarks.claims.tuning`; a method that is not shown "
-    "tuned had no better ones there. In brackets 95 % bootstrap intervals over seeds; an open end "
-    "means that some draws held no success.\n"
+    "the median: what its gap cost. Feasible: of the rows that a method asked for, the share "
+    "within the budgets (100 % where it looks at costs before). Tuned options were chosen on other "
+    "problems, which are named, by `python -m benchmarks.claims.tuning`; a method that is not "
+    "shown tuned had no better ones there. In brackets 95 % bootstrap intervals over seeds; an "
+    "open end means that some draws held no success.\n"
 )
 
 
@@ -195,7 +195,9 @@ def _problem(name: str, one: dict[str, Any]) -> str:
     )
     held = "; ".join(one.get("tuned_on", ()))
     tuning = f"\nTuned on: {held}.\n\n{options}" if options else ""
-    return f"{head}\n{table(titles, rows)}{tuning}\n![{one['about']}]({PICTURES}/methods-{name}.png)\n"
+    return (
+        f"{head}\n{table(titles, rows)}{tuning}\n![{one['about']}]({PICTURES}/methods-{name}.png)\n"
+    )
 
 
 def _number(value: float | None) -> str:
