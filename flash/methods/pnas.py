@@ -73,8 +73,7 @@ def run(task: Task) -> None:
             break
         found = growth.expand(rows, most, task.rng)
         climb.evaluate(climb.affordable(found[climb.order(found)], beam))
-    if task.best is None:
-        climb.settle(max(1, *beams) if beams else first)
+    climb.settle(beams[-1] if beams else first)
 
 
 def shares(
@@ -184,25 +183,29 @@ class _Climb:
         self.excess = np.concatenate([self.excess, answers.excess])
 
     def settle(self, n: int) -> None:
-        """Evaluate up to `n` complete networks within the budgets, found by their costs alone.
+        """Evaluate up to `n` complete networks within the budgets, where none was evaluated.
 
-        For runs that would end without an answer: from the network that uses least of the budgets,
-        of those that are simple in the growth's sense, one choice after the other is changed to
-        what uses least. Looking at costs is no evaluation.
+        They are found by costs alone, which is no evaluation: from the network that is least over
+        the budgets, of those whose cells or blocks are all alike, one choice after the other is
+        changed to what is least over them.
         """
-        task = self.task
+        task, growth = self.task, self.growth
+        if (growth.complete(self.rows, growth.levels) & (self.excess == 0.0)).any():
+            return
+        rows = task.canonical(
+            growth.plain(task.rng)[: SOME if task.ground.tabled else LOOKED_AT**2]
+        )
+        excess = task.excess(rows)
+        while excess.min(initial=INF) > 0.0:
+            best = int(excess.argmin())
+            near = task.canonical(growth.near(rows[best]))
+            over = task.excess(near)
+            if not over.min(initial=INF) < excess[best]:
+                return
+            rows, excess = near, over
+        rows = rows[excess == 0.0]
         if task.max_evals is not None:
             n = min(n, task.max_evals - task.nfev)
-        rows = task.canonical(self.growth.plain(task.rng))
-        usage = task.usage(rows)
-        while usage.min(initial=INF) > 1.0:
-            best = int(usage.argmin())
-            near = task.canonical(self.growth.near(rows[best]))
-            used = task.usage(near)
-            if not used.min(initial=INF) < usage[best]:
-                return
-            rows, usage = near, used
-        rows = rows[task.excess(rows) == 0.0]
         if len(rows) and n:
             self.evaluate(rows[self.order(rows)][:n])
 
@@ -351,7 +354,7 @@ class Runs:
 
     def plain(self, rng: np.random.Generator) -> Rows:
         """Return networks of equal cells: all, or some of them."""
-        return self.first(rng)[:SOME]
+        return self.first(rng)
 
     def near(self, row: NDArray[np.int64]) -> Rows:
         """Return networks that differ from one in one choice."""
