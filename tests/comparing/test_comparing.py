@@ -262,6 +262,18 @@ def test_compare_from_the_shell(cli: Run) -> None:
     assert "must name a method" in error.stderr
 
 
+def test_methods_get_names_in_the_shell(cli: Run) -> None:
+    words = ("compare", "densenet", "rram", "--seeds", "1", "--max-evals", "20", "--quiet")
+    done = cli(*words, "--methods", "random,small=evolution", "--option", "small.population=4",
+               "--option", "small.sample=2", "--json")  # fmt: skip
+    data = json.loads(done.stdout)
+    assert [row["method"] for row in data["rows"]] == ["random", "small"]
+    assert data["runs"]["small"][0]["method"] == "evolution"
+    assert data["options"] == {"small": {"population": 4, "sample": 2}}
+    error = cli(*words, "--methods", "a=evolution,a=pnas", code=2)
+    assert "--methods: two are called 'a'" in error.stderr
+
+
 def test_a_comparison_where_nothing_fits(cli: Run) -> None:
     words = ("compare", "densenet", "rram", "--max-latency-ms", "1e-6", "--seeds", "1", "--quiet")
     done = cli(*words, "--methods", "random,evolution", "--max-evals", "20", code=1)
