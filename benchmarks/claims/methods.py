@@ -3,7 +3,8 @@
 `methods`: NN-Degree and the default predictor on the densenet space. `methods_tables`: real
 accuracies of NAS-Bench-Macro and NAS-Bench-201 from the folder of the measured data (README.md
 names their sources; without it, the part of NAS-Bench-Macro that comes with the tests).
-What each system claims is beside.
+Each method by its default options, and once more by those of
+`benchmarks.claims.tuning`, which were chosen on other problems. What each system claims is beside.
 
     python -m benchmarks.claims.methods methods --seeds 10 --json out.json
     python -m benchmarks.claims.methods methods_tables --data FOLDER --json out.json
@@ -12,17 +13,25 @@ What each system claims is beside.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import flash
+from benchmarks.claims.tuning import KEPT, tuned
 from benchmarks.common.files import ACCURACIES, write_json
 from flash.comparing import statistics
+from flash.comparing.running import DESIGNING, unfit_core
+from flash.evaluators import as_evaluator
+from flash.methods import METHODS
+from flash.methods.running import unfit
+from flash.predictors.predictor import as_predictor
+from flash.problem.named import any_space
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from flash import Comparison, SearchResult
@@ -32,7 +41,9 @@ SECTIONS = {
     "methods_tables": ("nas-bench-macro", "nas-bench-201"),
 }
 BUDGETS = {"max_latency_ms": 4.0, "max_energy_mj": 0.04, "max_area_mm2": 70.0}
+KINDS = {"methods": "scores", "methods_tables": "tables"}  # what methods are tuned on
 SEEDS, QUICK_SEEDS = 10, 2
+TUNED = ", tuned"  # at the end of a name
 GRID = 40  # points of a curve
 PART = ACCURACIES / "nas_bench_macro.csv"
 
@@ -85,10 +96,37 @@ def problems(data: Path | None) -> dict[str, Problem | None]:
     return found
 
 
-def measure(name: str, problem: Problem, seeds: int) -> dict[str, Any]:
-    """Return what a comparison says, and its curves."""
+def fitting(problem: Problem) -> list[str]:
+    """Return the methods that search a problem's space by its evaluator."""
+    space = any_space(problem.space)
+    predictor = as_predictor(problem.given.get("predictor"), space.family)
+    judge = as_evaluator(problem.given.get("evaluator"), predictor)
+    names = [name for name in METHODS if name not in DESIGNING]
+    names = [name for name in names if unfit(name, space, judge) is None]
+    return names if unfit_core(space, judge) else ["shgo", *names]
+
+
+def twice(names: Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return methods by name, and again those that are tuned, with their options."""
+    methods = {}
+    for name in names:
+        methods[name] = name
+        if name in options:
+            methods[name + TUNED] = name
+    own = {name + TUNED: options[name] for name in names if name in options}
+    return {"methods": methods, "options": own}
+
+
+def measure(
+    name: str,
+    problem: Problem,
+    seeds: int,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Return what a comparison says, and its curves; options: of each method, as tuned."""
     started = perf_counter()
-    comparison = problem.compare(seeds=seeds)
+    names = problem.given.get("methods") or fitting(problem)
+    comparison = problem.compare(seeds=seeds, **twice(names, options or {}))
     print(f"{name}: {perf_counter() - started:.0f} s\n{comparison}", file=sys.stderr)
     runs = [run for many in comparison.runs.values() for run in many]
     times = [step[2] for run in runs for step in run.trace if step[2] > 0.0]
@@ -105,10 +143,7 @@ def measure(name: str, problem: Problem, seeds: int) -> dict[str, Any]:
         "optimum": comparison.optimum,
         "quality": comparison.quality,
         "rows": plain["rows"],
-        "used": {  # evaluations of a run, in the median
-            method: statistics.median([float(run.nfev) for run in many])
-            for method, many in comparison.runs.items()
-        },
+        "options": plain["options"],
         "skipped": plain["skipped"],
         "curves": {
             what: {
@@ -150,7 +185,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     told: dict[str, Any] = {}
     for name in SECTIONS[args.section]:
         problem = given[name]
-        told[name] = None if problem is None else measure(name, problem, args.seeds)
+        own = tuned(KINDS[args.section])
+        told[name] = None if problem is None else measure(name, problem, args.seeds, own)
+    if KEPT.exists():
+        held = json.loads(KEPT.read_text(encoding="utf-8")).get(KINDS[args.section], {})
+        for one in told.values():
+            if one is not None:
+                one["tuned_on"] = held.get("tuned_on", [])
     write_json(args.json, told)
 
 

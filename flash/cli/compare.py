@@ -45,7 +45,7 @@ def prepare_compare(parser: ArgumentParser) -> None:
         "file")  # fmt: skip
     add("target", metavar="TARGET", help="name or file of a target")
     add("--methods", metavar="A,B",
-        help="which, with commas between (all that fit); NAME=A gives one a name of its own")  # fmt: skip
+        help="which, with commas between (all that fit); NAME=A renames one")  # fmt: skip
     add("--seeds", type=count, default=10, metavar="N", help="runs of each method (10)")
     add("--baseline", metavar="NAME",
         help="what others are compared with (random, or the first)")  # fmt: skip

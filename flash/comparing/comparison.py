@@ -174,8 +174,8 @@ class Comparison(Record, Generic[N]):
         lines.append(
             f"{seeds} seed{'s' * (seeds > 1)}; objective: median of the runs that found a network; "
             "gap: 1 - objective / optimum, its mean over them;\nin brackets 95 % bootstrap "
-            "intervals; used: evaluations of a whole run, median; feasible: share of the rows asked "
-            "for that was within the budgets;\nevaluations and time in expectation until the "
+            "intervals; used: evaluations of a whole run, median; feasible: share of the rows "
+            "asked for that was within the budgets;\nevaluations and time in expectation until the "
             f"quality to reach; fewer: evaluations of {self.baseline} over the method's"
         )
         for name, own in (self.options or {}).items():
@@ -251,11 +251,7 @@ class Comparison(Record, Generic[N]):
         from ..results.result import frame_row
 
         frame: DataFrame = pandas.DataFrame(
-            [
-                {**frame_row(run), "method": name}
-                for name, runs in self.runs.items()
-                for run in runs
-            ]
+            [{**frame_row(run), "method": name} for name, runs in self.runs.items() for run in runs]
         )
         return frame
 

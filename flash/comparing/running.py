@@ -342,9 +342,7 @@ def _field(
         )
     for name in options:
         choice("options", name, known)
-    reasons = {
-        name: _unfit(method, space, judge, codesign) for name, (_, method) in wanted.items()
-    }
+    reasons = {name: _unfit(method, space, judge, codesign) for name, (_, method) in wanted.items()}
     skipped = {name: why for name, why in reasons.items() if why is not None}
     fitting = {name: given for name, (given, _) in wanted.items() if name not in skipped}
     if methods is not None or not fitting:

@@ -24,6 +24,9 @@ from .surrogates import SURROGATES, Vocabulary, surrogate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
     from numpy.typing import NDArray
 
     from ..spaces.pnas import PNASCells
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-__all__ = ["OPTIONS", "Blocks", "Runs", "run"]
+__all__ = ["OPTIONS", "Blocks", "Runs", "run", "shares"]
 
 OPTIONS = {
     "surrogate": MethodOption("mlp", choices=SURROGATES, about="what predicts"),
@@ -48,6 +51,7 @@ OPTIONS = {
 }
 USUAL_BEAM, USUAL_FIRST = 256, 136
 ALL, SOME = 1 << 19, 1 << 13
+INF = float("inf")
 LOOKED_AT = 16  # times K: how far down networks within the budgets are sought, if costs take long
 
 
@@ -58,30 +62,63 @@ def run(task: Task) -> None:
     cells = isinstance(task.ground.space, PNASCells)
     growth: Blocks | Runs = Blocks(task.ground.space) if cells else Runs(task)
     options = task.options
-    limit = task.max_evals
-    least = growth.levels if cells else 1
-    if limit is not None and limit < least:
-        raise ArgumentError(
-            f"max_evals must be at least {least} for method 'pnas' on cells of {growth.levels} "
-            f"blocks, which grow by one at each level, got {limit}"
-        )
-    first = options["first"] or USUAL_FIRST
-    beam = options["beam"] or USUAL_BEAM
-    if limit is not None and not options["first"]:
-        first = min(first, max(4, limit // 4), limit - least + 1)
-    if limit is not None and not options["beam"] and growth.levels > 1:
-        share = _share(limit - min(first, growth.simplest), growth.levels - 1)
-        beam = min(beam, share if cells else max(4, share))
+    first, beams = shares(task.max_evals, options, growth, cells)
     most = options["candidates"]
     most = most or (ALL if cells and options["surrogate"] != "lstm" else SOME)
     climb = _Climb(task, growth, options["surrogate"])
     climb.evaluate(climb.affordable(growth.first(task.rng), first))
-    for level in range(2, growth.levels + 1):
-        parents = climb.best(beam, level - 1)
-        if not len(parents):
-            return
-        found = growth.expand(parents, most, task.rng)
+    for level, beam in enumerate(beams, 2):
+        rows = climb.best(beam, level - 1)
+        if not len(rows):
+            break
+        found = growth.expand(rows, most, task.rng)
         climb.evaluate(climb.affordable(found[climb.order(found)], beam))
+    climb.settle(beams[-1] if beams else first)
+
+
+def shares(
+    limit: int | None, options: Mapping[str, Any], growth: Blocks | Runs, cells: bool
+) -> tuple[int, tuple[int, ...]]:
+    """Return how many networks are evaluated at the first level, and at each further one.
+
+    Where fewer than the usual may be, cells keep half of what the first level leaves for the last
+    one: cells of fewer blocks are no answers.
+
+    Raises
+    ------
+    ArgumentError
+        If nothing would be left for complete cells.
+    """
+    first, beam = options["first"] or USUAL_FIRST, options["beam"] or USUAL_BEAM
+    further = growth.levels - 1
+    if limit is None:
+        return first, (beam,) * further
+    least = growth.levels if cells else 1
+    if limit < least:
+        raise ArgumentError(
+            f"max_evals must be at least {least} for method 'pnas' on cells of {growth.levels} "
+            f"blocks, which grow by one at each level, got {limit}"
+        )
+    if not options["first"]:
+        first = min(first, max(4, limit // 4), limit - least + 1)
+    left = limit - min(first, growth.simplest)
+    before = further - 1  # levels between the first and the last
+    if cells and further and left <= before * (beam if options["beam"] else 1):
+        raise ArgumentError(
+            f"options 'first' and 'beam' must leave an evaluation for cells of {growth.levels} "
+            f"blocks, got {limit} evaluations for {limit - left} of one block"
+            + (f" and {before} times {beam} on the way" if options["beam"] else "")
+        )
+    if options["beam"] or not further:
+        return first, (beam,) * further
+    if not cells:
+        return first, (min(beam, max(4, _share(left, further))),) * further
+    if not before:
+        return first, (min(beam, left),)
+    middle = max(1, left // 2 // before)
+    last = min(beam, left - before * middle)
+    middle = min(beam, (left - last) // before)  # what the last one cannot take
+    return first, (middle,) * before + (last,)
 
 
 def _share(evaluations: int, levels: int) -> int:
@@ -145,6 +182,33 @@ class _Climb:
         self.merit = np.concatenate([self.merit, answers.merit])
         self.excess = np.concatenate([self.excess, answers.excess])
 
+    def settle(self, n: int) -> None:
+        """Evaluate up to `n` complete networks within the budgets, where none was evaluated.
+
+        They are found by costs alone, which is no evaluation: from the network that is least over
+        the budgets, of those whose cells or blocks are all alike, one choice after the other is
+        changed to what is least over them.
+        """
+        task, growth = self.task, self.growth
+        if (growth.complete(self.rows, growth.levels) & (self.excess == 0.0)).any():
+            return
+        rows = task.canonical(
+            growth.plain(task.rng)[: SOME if task.ground.tabled else LOOKED_AT**2]
+        )
+        excess = task.excess(rows)
+        while excess.min(initial=INF) > 0.0:
+            best = int(excess.argmin())
+            near = task.canonical(growth.near(rows[best]))
+            over = task.excess(near)
+            if not over.min(initial=INF) < excess[best]:
+                return
+            rows, excess = near, over
+        rows = rows[excess == 0.0]
+        if task.max_evals is not None:
+            n = min(n, task.max_evals - task.nfev)
+        if len(rows) and n:
+            self.evaluate(rows[self.order(rows)][:n])
+
     def best(self, n: int, level: int) -> Rows:
         """Return the best `n` that may be expanded; none within the budgets: the nearest."""
         may = np.flatnonzero(self.growth.complete(self.rows, level))
@@ -163,6 +227,16 @@ class _Climb:
         return np.argsort(-model.predict(self.growth.tokens(rows)), kind="stable")
 
 
+def _changed(row: NDArray[np.int64], lengths: Sequence[int], variables: Iterable[int]) -> Rows:
+    """Return all rows that differ from one in one of some variables."""
+    places = [(k, value) for k in variables for value in range(lengths[k]) if value != row[k]]
+    rows = np.tile(row, (len(places), 1))
+    if places:
+        which, values = np.array(places).T
+        rows[np.arange(len(places)), which] = values
+    return rows
+
+
 class Blocks:
     """Cells of `PNASCells`, growing by a block at each level."""
 
@@ -178,6 +252,17 @@ class Blocks:
         """Return all cells of one block that differ, in random order."""
         rows = [self.space.row_of(((x, y),)) for y in range(16) for x in range(y + 1)]
         return np.array(rows, dtype=np.int64)[rng.permutation(len(rows))]
+
+    def plain(self, rng: np.random.Generator) -> Rows:
+        """Return complete cells whose blocks are all alike: one for each cell of one block."""
+        rows = self.first(rng)
+        rows[:, 0] = self.space.counts.index(self.levels)
+        rows[:, 1:] = np.tile(rows[:, 1:5], self.levels)
+        return rows
+
+    def near(self, row: NDArray[np.int64]) -> Rows:
+        """Return complete cells that differ from one in one input or operator."""
+        return _changed(row, self.space.lengths, range(1, len(row)))
 
     def complete(self, rows: Rows, level: int) -> NDArray[np.bool_]:
         """Return which rows have as many blocks as a level."""
@@ -266,6 +351,14 @@ class Runs:
             for group in self.cells:
                 rows[:, group] = value
         return rows
+
+    def plain(self, rng: np.random.Generator) -> Rows:
+        """Return networks of equal cells: all, or some of them."""
+        return self.first(rng)
+
+    def near(self, row: NDArray[np.int64]) -> Rows:
+        """Return networks that differ from one in one choice."""
+        return _changed(row, self.lengths.tolist(), range(len(row)))
 
     def complete(self, rows: Rows, level: int) -> NDArray[np.bool_]:
         """Return which rows may be expanded: all, they have at most as many runs as the level."""

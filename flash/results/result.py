@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..base.checks import public
-from ..base.gaps import gap_between
 from ..base.record import Generic, Record, cached, deferred, later
 from ..errors import ArgumentError
 
@@ -255,6 +254,8 @@ class SearchResult(Record, Generic[N]):
             return 0.0
         if self.upper_bound is None:
             return None
+        from ..base.gaps import gap_between
+
         return gap_between(self.objective, self.upper_bound)
 
     def __hash__(self) -> int:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ..base.plain import Check
     from ..networks.network import Network
     from .choices import Choices, Range
 
@@ -145,7 +146,7 @@ class PNASCells(NetworkSpace[CellNetwork]):
         from ..base.plain import ANY, fields
 
         where = "the space"
-        options = dict.fromkeys(("blocks", *STACKED), ANY)
+        options: dict[str, Check] = dict.fromkeys(("blocks", *STACKED), ANY)
         given = fields(where, data, options, optional=options, also=("family",))
         with faults(where):
             return cls(**given)

@@ -210,8 +210,8 @@ def test_nothing_found_has_a_status() -> None:
         "max_latency_ms": 1e-3,
     }  # fmt: skip
     found = flash.compare(
-        flash.PNASCells(filters=8, resolution=8), "cpu-x86", evaluator=lambda nets: [0.5] * len(nets),
-        **given,
+        flash.PNASCells(filters=8, resolution=8), "cpu-x86",
+        evaluator=lambda nets: [0.5] * len(nets), **given,
     )  # fmt: skip
     for row in found.rows():
         assert row["found"] == 0.0
@@ -260,6 +260,18 @@ def test_compare_from_the_shell(cli: Run) -> None:
     assert "--train needs --out" in error.stderr
     error = cli("compare", "densenet", "rram", "--option", "samples=4", code=2)
     assert "must name a method" in error.stderr
+
+
+def test_methods_get_names_in_the_shell(cli: Run) -> None:
+    words = ("compare", "densenet", "rram", "--seeds", "1", "--max-evals", "20", "--quiet")
+    done = cli(*words, "--methods", "random,small=evolution", "--option", "small.population=4",
+               "--option", "small.sample=2", "--json")  # fmt: skip
+    data = json.loads(done.stdout)
+    assert [row["method"] for row in data["rows"]] == ["random", "small"]
+    assert data["runs"]["small"][0]["method"] == "evolution"
+    assert data["options"] == {"small": {"population": 4, "sample": 2}}
+    error = cli(*words, "--methods", "a=evolution,a=pnas", code=2)
+    assert "--methods: two are called 'a'" in error.stderr
 
 
 def test_a_comparison_where_nothing_fits(cli: Run) -> None:

@@ -14,7 +14,7 @@ import flash
 from flash.errors import ArgumentError
 from flash.evaluators.by_function import FunctionEvaluator
 from flash.evaluators.by_table import TableEvaluator
-from flash.methods.pnas import Blocks, Runs
+from flash.methods.pnas import Blocks, Runs, shares
 from flash.networks.cell_networks import CellNetwork, canonical_codes
 from flash.solving.ground import ground_of
 from flash.spaces.network_space import network_space
@@ -303,6 +303,99 @@ def test_few_evaluations_are_kept_for_whole_cells(most: int) -> None:
     )
     assert result.status == "FEASIBLE"
     assert result.nfev <= most
+
+
+@pytest.mark.parametrize("target", ["cpu-x86", "rram"])
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.5])
+def test_a_budget_that_draws_meet_is_met_with_few_evaluations(target: str, share: float) -> None:
+    """At the least that 40 draws cost, levels find nothing that fits: costs are asked."""
+    costs = [flash.Target.load(target).cost(net).latency_ms for net in SMALL.sample(40, seed=9)]
+    limit = float(np.quantile(costs, share))
+    for most in (3, 5, 12):
+        for seed in range(3):
+            result = flash.search(
+                SMALL,
+                target,
+                method="pnas",
+                max_latency_ms=limit,
+                max_evals=most,
+                seed=seed,
+                evaluator=FunctionEvaluator(accuracies, "fake"),
+                options={"candidates": 300, "surrogate": "ridge"},
+            )
+            assert result.status == "FEASIBLE"
+            assert result.nfev <= most
+            assert result.latency_ms is not None
+            assert result.latency_ms <= limit
+
+
+def test_a_run_of_any_space_that_would_end_without_an_answer_asks_for_costs() -> None:
+    """Equal cells do not fit, and few evaluations leave no way to what does."""
+    space = flash.DenseNet(widths=[8, 64], depths=[2, 12], skips=[0], resolution=8, cells=3)
+    costs = sorted(net.params for net in map(space.decode, range(space.size)))
+    result = flash.search(
+        space,
+        "cpu-x86",
+        method="pnas",
+        max_params=costs[0],
+        max_evals=1,
+        evaluator=lambda nets: [0.5] * len(nets),
+        options={"surrogate": "ridge"},
+    )
+    assert (result.status, result.params) == ("FEASIBLE", costs[0])
+
+
+@pytest.mark.parametrize(
+    ("levels", "limit", "options", "wanted"),
+    [
+        (5, None, {}, (136, (256,) * 4)),
+        (5, 2000, {}, (136, (256,) * 4)),
+        (5, 1160, {}, (136, (256,) * 4)),  # the paper's number
+        (5, 500, {}, (125, (62, 62, 62, 189))),
+        (5, 16, {}, (4, (2, 2, 2, 6))),
+        (5, 5, {}, (1, (1, 1, 1, 1))),
+        (2, 16, {}, (4, (12,))),
+        (1, 16, {}, (4, ())),
+        (5, 60, {"first": 20, "beam": 10}, (20, (10,) * 4)),
+    ],
+)
+def test_shares_of_the_levels(
+    levels: int, limit: int | None, options: dict[str, int], wanted: Any
+) -> None:
+    """Cells of fewer blocks are no answers: half of what is left is for the last level."""
+    given = {"first": 0, "beam": 0, **options}
+    first, beams = wanted
+    found = shares(limit, given, Blocks(PNASCells(levels)), True)
+    assert found == wanted
+    if limit is not None:
+        assert first + sum(beams[:-1]) < limit or levels == 1
+        assert first + sum(beams) <= limit
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"first": 12},
+            "must leave an evaluation for cells of 3 blocks, got 12 evaluations for 12",
+        ),
+        ({"first": 5, "beam": 7}, "got 12 evaluations for 5 of one block and 1 times 7 on the way"),
+    ],
+)
+def test_options_that_leave_nothing_for_an_answer_are_refused(
+    options: dict[str, int], message: str
+) -> None:
+    asked: list[object] = []
+    with pytest.raises(ArgumentError, match=message):
+        flash.search(
+            SMALL,
+            "cpu-x86",
+            method="pnas",
+            max_evals=12,
+            evaluator=lambda nets: asked.extend(nets) or [0.5] * len(nets),  # type: ignore[func-returns-value]
+            options=options,
+        )
+    assert not asked
 
 
 def test_fewer_evaluations_than_levels_are_refused() -> None:

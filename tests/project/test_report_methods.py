@@ -107,6 +107,92 @@ def _check_random(one: dict[str, Any], runs: list[dict[str, Any]]) -> None:
         assert high is None or middle <= high  # None: none of the drawn trainings was reached
 
 
+def test_methods_are_shown_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By default and tuned on a problem held out, with what it was tuned on."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    import flash
+    from benchmarks.claims import methods, tuning
+    from benchmarks.report.sections import methods as section
+
+    small = flash.DenseNet(widths=[8, 16], depths=[2, 3], skips=[0, 8], cells=2, resolution=8)
+    held = tuning.Problem("a small one", small, "cpu-x86", max_params=2e4, max_evals=6)
+    monkeypatch.setattr(tuning, "problems", lambda kind, data: [held] * (kind == "scores"))
+    monkeypatch.setattr(tuning, "TRIED", 3)
+    monkeypatch.setattr(tuning, "KEPT", tmp_path / "tuned.json")
+    words = ["--seeds", "2", "--methods", "evolution,spos", "--json", str(tuning.KEPT)]
+    tuning.main(words)
+    kept = json.loads(tuning.KEPT.read_text())
+    assert list(kept) == ["scores"]
+    assert kept["scores"]["tuned_on"] == ["a small one"]
+    for name, one in kept["scores"]["methods"].items():
+        assert one["tried"] == 4
+        assert one["gap"] <= one["default_gap"] <= 1.0
+        again = float(sum(held.gaps(name, one["options"], 2)) / 2)
+        assert again == pytest.approx(one["gap"])
+    assert tuning.tuned("tables") == {}
+    assert set(tuning.tuned("scores")) == {
+        name for name, one in kept["scores"]["methods"].items() if one["options"]
+    }
+
+    problem = methods.Problem("small", small, "rram", max_evals=8, max_params=2e4)
+    assert methods.fitting(problem)[:2] == ["shgo", "random"]
+    assert "flash" not in methods.fitting(problem)
+    problem.given["methods"] = ["random", "evolution"]
+    told = methods.measure("small", problem, 2, {"evolution": {"population": 4, "sample": 2}})
+    told["tuned_on"] = ["a small one"]
+    text = section.write({"methods": {"small": json.loads(json.dumps(told))}}, [])
+    assert [row["method"] for row in told["rows"]] == ["random", "evolution", "evolution, tuned"]
+    for row in told["rows"]:
+        assert f"| {row['method']} | {row['objective']:.6g} | 100 % |" in text
+    assert "Tuned on: a small one.\n\n- evolution, tuned: population 4, sample 2\n" in text
+
+
+def test_grids_are_options_of_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.claims import tuning
+    from flash.methods import options_for
+
+    for method in tuning.GRIDS:
+        tried = tuning.candidates(method)
+        assert tried[0] == {}
+        assert 1 < len(tried) <= 1 + tuning.TRIED
+        for options in tried:
+            options_for(method, options)
+    for kind in tuning.KINDS:  # and what is kept still is
+        for method, options in tuning.tuned(kind).items():
+            options_for(method, options)
+
+
+def test_claims_of_pnas_follow_the_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks.claims import pnas
+
+    own, other = [[10, 40]] * 10, [[60, 100]] * 10
+    methods: dict[str, Any] = {
+        "pnas (mlp)": {"evaluations": own, "met": [10, 7]},
+        "random": {"evaluations": other, "met": [10, 10]},
+        "evolution, population 20": {"evaluations": other, "met": [8, 10]},
+    }
+    pnas._compare(methods, ["mlp"], 2)
+    entry = {"goals": {"best 1 %": 0.9, "the best": 0.95}, "size": 15_625, "methods": methods}
+    found = {"seeds": 10, "tables": {"nas-bench-201": entry, "nas-bench-macro": None}}
+    rows = {one.what: one for one in pnas.claims_of(found, "mlp")}
+    first = rows["models evaluated until best 1 % is held, NAS-Bench-201, against random"]
+    assert (first.interval, first.verdict, first.seeds) == ((6.0, 6.0), "reproduced", 10)
+    assert first.ours == "6x: 10 by PNAS, 60"
+    last = rows["models evaluated until the best is held, NAS-Bench-201, against random"]
+    assert last.verdict == "bound only: 3 of 10 runs of PNAS never came there"
+    cut = rows[
+        "models evaluated until best 1 % is held, NAS-Bench-201, against evolution, population 20"
+    ]
+    assert "2 of 10 runs of evolution, population 20 were cut short: at least" in cut.ours
+    compute = rows["compute of a search, NAS-Bench-201, against random"]
+    assert "until best 1 % is held" in compute.ours  # the hardest that all runs reached
+    assert compute.verdict.startswith("bound only")
+    assert "5,064,487" in rows["parameters of PNASNet-5, mobile, without the auxiliary head"].ours
+    assert rows["error of PNASNet-5 on CIFAR-10"].verdict.startswith("bound only")
+
+
 def test_the_claim_of_trainings_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """The accuracy to reach is that of the network that the timed search itself returns."""
     monkeypatch.syspath_prepend(str(ROOT))

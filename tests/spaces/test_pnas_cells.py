@@ -303,7 +303,10 @@ def one_of_each() -> list[CellNetwork]:
     """Every operator on every kind of input, at strides 1 and 2, with both stems."""
     nets = [CellNetwork(PNASNET_5, 2, 4, 32, 10), CellNetwork(PNASNET_5, 1, 8, 67, 7)]
     # odd and even maps, odd numbers of channels, one channel
-    nets += [CellNetwork(PNASNET_5, 1, 7, 67, 7, 5, True), CellNetwork(PNASNET_5, 2, 6, 16, 3, 4, True)]
+    nets += [
+        CellNetwork(PNASNET_5, 1, 7, 67, 7, 5, True),
+        CellNetwork(PNASNET_5, 2, 6, 16, 3, 4, True),
+    ]
     nets += [CellNetwork(PNASNET_5, 1, 4, 65, 3, None, True)]
     for name in OPERATORS:
         blocks = ((0, 1, name, name), (2, 0, name, "identity"))

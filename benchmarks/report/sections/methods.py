@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.claims.methods import TUNED
 from benchmarks.common.files import PICTURES
 from benchmarks.report.format import table, triple, verdict
 from benchmarks.report.measuring import told_by
@@ -36,9 +37,13 @@ HOW = (
     "`python -m benchmarks.report --only methods,methods_tables`; docs/methods.md says what counts."
     " The quality to reach is the median of what random search found; evaluations and time "
     "are what reaching it takes in expectation (all that was spent, over the runs that came there)."
-    " Used is how many evaluations a run took in all, in the median: what its gap cost. In "
-    "brackets 95 % bootstrap intervals over seeds; an open end means that some draws held no "
-    "success.\n"
+    " Found: the share of seeds that found a network within the budgets; objective and gap are of "
+    "these. The gap is 1 - objective / optimum. Used is how many evaluations a run took in all, in "
+    "the median: what its gap cost. Feasible: of the rows that a method asked for, the share "
+    "within the budgets (100 % where it looks at costs before). Tuned options were chosen on other "
+    "problems, which are named, by `python -m benchmarks.claims.tuning`; a method that is not "
+    "shown tuned had no better ones there. In brackets 95 % bootstrap intervals over seeds; an "
+    "open end means that some draws held no success.\n"
 )
 
 
@@ -171,13 +176,17 @@ def _problem(name: str, one: dict[str, Any]) -> str:
         f"### {one['about']}\n\n{one['seeds']} seeds, {one['max_evals']} evaluations at most"
         f"{budgets}{optimum}; quality to reach {one['quality']:.6g}\n"
     )
-    used = one.get("used", {})
+    used = one.get("used", {})  # of files of older versions
     rows = [
         (
             row["method"],
-            "-" if row["objective"] is None else f"{row['objective']:.6g}",
+            " ".join(row.get("statuses", "-"))
+            if row["objective"] is None
+            else f"{row['objective']:.6g}",
+            f"{100 * row['found']:.0f} %" if "found" in row else "-",
             triple(row["gap"], 100.0),
-            f"{used[row['method']]:,.0f}" if row["method"] in used else "-",
+            _number(row.get("used", used.get(row["method"]))),
+            "-" if row.get("feasible") is None else f"{100 * row['feasible']:.3g} %",
             f"{100 * row['reached']:.0f} %",
             "-" if row["evaluations"] is None else f"{row['evaluations']:,.0f}",
             triple(row["fewer"]),
@@ -185,8 +194,23 @@ def _problem(name: str, one: dict[str, Any]) -> str:
         )
         for row in one["rows"]
     ]
-    titles = ("method", "objective", "gap %", "used", "reached", "evaluations", "fewer", "time ms")
-    return f"{head}\n{table(titles, rows)}\n![{one['about']}]({PICTURES}/methods-{name}.png)\n"
+    titles = (
+        *("method", "objective", "found", "gap %", "used", "feasible", "reached", "evaluations"),
+        *("fewer", "time ms"),
+    )
+    options = "".join(
+        f"- {name}: {', '.join(f'{key} {value}' for key, value in own.items())}\n"
+        for name, own in (one.get("options") or {}).items()
+    )
+    held = "; ".join(one.get("tuned_on", ()))
+    tuning = f"\nTuned on: {held}.\n\n{options}" if options else ""
+    return (
+        f"{head}\n{table(titles, rows)}{tuning}\n![{one['about']}]({PICTURES}/methods-{name}.png)\n"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
 
 
 def _ratios(found: dict[str, Any], surrogate: str) -> dict[str, tuple[Sequence[float], str]]:
@@ -371,9 +395,8 @@ def draw(told: Told) -> dict[str, bytes]:
         labels = {"evaluations": "evaluations", "seconds": "time with evaluations, s"}
         for axis, (what, label) in zip(axes, labels.items(), strict=True):
             curve = one["curves"][what]
-            for color, (method, points) in zip(
-                pyplot.cm.tab10.colors, curve["methods"].items(), strict=False
-            ):
+            plain = [item for item in curve["methods"].items() if not item[0].endswith(TUNED)]
+            for color, (method, points) in zip(pyplot.cm.tab10.colors, plain, strict=False):
                 kept = [(x, *y) for x, y in zip(curve["grid"], points, strict=True) if y]
                 if kept:
                     x, middle, low, high = zip(*kept, strict=True)
