@@ -134,9 +134,11 @@ def operators(folder: Path, seeds: int, kept: Callable[[Any], None]) -> dict[str
     for seed in range(seeds):
         one: dict[str, Any] = {
             "spos": searched(folder, seed, "spos", "spos"),
-            "two stages": searched(folder, seed, "stages", "hurricane", pool=POOL, worth=0.0),
             "early stop": searched(folder, seed, "stop", "hurricane", pool=POOL),
         }
+        one["two stages"] = dict(one["early stop"])  # the same search where nothing was left out
+        if one["early stop"]["stopped"]:
+            one["two stages"] = searched(folder, seed, "stages", "hurricane", pool=POOL, worth=0.0)
         supernet = one["spos"]["evaluator"].supernet
         for run in one.values():
             del run["evaluator"]

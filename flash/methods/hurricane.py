@@ -28,10 +28,11 @@ Reconstruction, all else:
 - ``pool=0``: as many operators that a stage's pools hold four times as many networks as the stage
   may evaluate, and five at least. Fewer waste evaluations where layers are few and have thousands
   of numeric choices; more make the supernet learn what is never looked at.
-- Early layers are worth it where what they could gain is more than `worth` of what was found: the
-  largest capacity that early layers of their pools could add within the budgets, by the cost model
-  alone, times what a unit of capacity brought among the late layers' networks (a regression's
-  slope, its 95 % interval's far end). As early layers are said to matter less, that is much.
+- Early layers are worth another training where what they could gain is more than `worth` of what
+  was found (where no supernet is trained for them they always are): the largest capacity that early
+  layers of their pools could add within the budgets, by the cost model alone, times what a unit of
+  capacity brought among the late layers' networks (a regression's slope, its 95 % interval's far
+  end). As early layers are said to matter less, that is much.
 - A stage trains its share of the layers' share of the evaluator's epochs.
 
 The paper's last step, to train the winner from scratch, is the user's. `flash.methods.spos` is its
@@ -129,7 +130,7 @@ def run(task: Task) -> None:
     pools = late_pools
     if shared and early_pools:  # each of what all share with early layers of its own
         pools = [_joint(task, early_pools, late_pools), *late_pools[1:]]
-    _focus(task, pools, base, share)
+    trains = _focus(task, pools, base, share)
     seen: list[tuple[Rows, Floats]] = []
     rounds = max(1, round(generations * share)) if given["generations"] else generations
     found, _ = evolve(
@@ -137,7 +138,7 @@ def run(task: Task) -> None:
     )
     if not early_pools:
         return
-    gain = _gain(task, early_pools, found, seen)
+    gain = _gain(task, early_pools, found, seen) if trains else np.inf
     if gain < given["worth"]:
         _remark(
             task,
@@ -173,14 +174,15 @@ def _remark(task: Task, what: str) -> None:
     task.remark = what if task.remark is None else f"{task.remark}; {what}"
 
 
-def _focus(task: Task, pools: list[Pool], base: Rows, share: float) -> None:
-    """Have the evaluator know the networks of some pools, all else as in `base`."""
+def _focus(task: Task, pools: list[Pool], base: Rows, share: float) -> bool:
+    """Have the evaluator know the networks of some pools, all else as in `base`; return whether it
+    trained for that."""
     plain = [(columns.tolist(), values.tolist()) for columns, values in pools]
     free = {k for columns, _ in plain for k in columns}
     fixed = [k for k in range(base.shape[1]) if k not in free]
     if fixed:
         plain.append((fixed, [base[0, fixed].tolist()]))
-    task.focus(plain, share)
+    return task.focus(plain, share)
 
 
 class Profile:
@@ -202,7 +204,8 @@ class Profile:
 
     def pool(self, size: int) -> Pool:
         """Return so many operators, from the cheapest to the dearest."""
-        return self.columns, self.values[ranked(self.cost, self.capacity, size)]
+        kept = ranked(self.cost, self.capacity, size)
+        return self.columns, self.values[kept] if kept else self.values[:size]
 
 
 def size_for(layers: list[Profile], evaluations: int) -> int:

@@ -312,29 +312,34 @@ def test_blocks_are_measured_alone_and_once(monkeypatch: pytest.MonkeyPatch) -> 
         assert a.pool(4)[1].tolist() == b.pool(4)[1].tolist()
 
 
-def test_early_layers_are_left_where_they_could_gain_nothing() -> None:
-    flat = FunctionEvaluator(lambda nets: [0.5] * len(nets))
-    rising = FunctionEvaluator(lambda nets: [float(np.log(net.macs)) / 40.0 for net in nets])
-    given: dict[str, Any] = {"method": "hurricane", "options": {"population": 10}}
-    left = flash.search(SPACE, "cpu-x86", evaluator=flat, max_evals=100, **given)
-    assert "early layers stay at their default: they could gain 0 % at most" in left.message
-    more = flash.search(SPACE, "cpu-x86", evaluator=rising, max_evals=100, **given)
-    assert "early layers" not in more.message
-    assert more.nfev > left.nfev
-
-
 class Focusing(FunctionEvaluator):
     """Remembers which parts it was asked to know."""
 
     parts: list[Any]
 
-    def __init__(self) -> None:
-        super().__init__(by_macs)
+    def __init__(self, function: Any = None) -> None:
+        super().__init__(function or by_macs)
         self.parts = []
 
     def focused(self, ground: Any, pools: Any, share: float = 1.0) -> Any:
         self.parts.append((pools, share))
         return self, 100.0
+
+
+def test_early_layers_are_left_where_they_could_gain_nothing() -> None:
+    flat = Focusing(lambda nets: [0.5] * len(nets))
+    rising = Focusing(lambda nets: [float(np.log(net.macs)) / 40.0 for net in nets])
+    given: dict[str, Any] = {"method": "hurricane", "options": {"population": 10}}
+    left = flash.search(SPACE, "cpu-x86", evaluator=flat, max_evals=100, **given)
+    assert "early layers stay at their default: they could gain 0 % at most" in left.message
+    more = flash.search(SPACE, "cpu-x86", evaluator=rising, max_evals=100, **given)
+    assert "early layers" not in more.message
+    assert [len(one.parts) for one in (flat, rising)] == [1, 2]
+    # where nothing is trained for them there is nothing to save
+    plain = FunctionEvaluator(lambda nets: [0.5] * len(nets))
+    found = flash.search(SPACE, "cpu-x86", evaluator=plain, max_evals=100, **given)
+    assert "early layers" not in found.message
+    assert found.nfev > left.nfev
 
 
 def test_hurricane_trains_and_searches_in_two_stages() -> None:
