@@ -47,7 +47,11 @@ class BlockSupernet(nn.Module):
         self.forget()
         norms = [one for key in subnet for one in norms_of(self.blocks[key])]
         self._measured = Measured(self, norms)
-        self._measured.measure(lambda x: self(x, subnet), images)
+        try:
+            self._measured.measure(lambda x: self(x, subnet), images)
+        except BaseException:
+            self.forget()
+            raise
 
     def forget(self) -> None:
         """Return to the statistics that training keeps."""

@@ -14,7 +14,8 @@ __all__ = ["check_memory", "free_bytes"]
 
 # Tensors of a layer's output that a step holds, at most: from the peak memory of an epoch on CPU at
 # batches of 16 and 48, default spaces at 32 x 32, 1.4 (ResNet) to 2.6 (MobileNetV2) and 3.4
-# (MobileNetV2) to 4.4 (Wide-ResNet) were measured.
+# (MobileNetV2) to 4.4 (Wide-ResNet) were measured; of spaces of blocks at 64 x 64, one step, 2.4
+# (Hurricane) to 3.9 (MobileNetV3).
 KEPT_PER_ACTIVATION = {"single-path": 2.6, "ordered-dropout": 4.4}
 HELD_PER_PARAMETER = 2  # itself and its momentum; gradients are those of one subnet
 

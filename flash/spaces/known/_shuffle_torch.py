@@ -7,7 +7,15 @@ from torch import nn
 
 from ._mbconv_torch import SqueezeExcitation
 
-__all__ = ["ShuffleUnit"]
+__all__ = ["ShuffleUnit", "usual_norms"]
+
+
+def usual_norms(module: nn.Module) -> nn.Module:
+    """Return a module whose batch norms have torch's own epsilon and momentum."""
+    for one in module.modules():
+        if isinstance(one, nn.BatchNorm2d):
+            one.eps, one.momentum = 1e-5, 0.1
+    return module
 
 
 def _conv(

@@ -11,6 +11,8 @@ reconstruction from that: units of ShuffleNetV2 (arXiv 1807.11164), SPOS's shuff
 
 from __future__ import annotations
 
+from functools import cache, wraps
+
 from ...base.checks import choice, flag, integer, items, public, shown
 from ...errors import ArgumentError
 from ..blocks.options import Option
@@ -22,8 +24,10 @@ from .shuffle import shuffle_option, xception_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
+
+    import torch
 
     from ..choices import Given
 
@@ -147,12 +151,12 @@ def Hurricane(
         stages,
         [(3, int(side), int(side)) for side in chosen["resolution"]],
         stem=Stage(
-            {"conv": stem_option(activation="relu")},
+            {"conv": _usual(stem_option(activation="relu"))},
             STEM_WIDTH,
             stride=chosen["stem_stride"],
             name="stem",
         ),
-        head={"head": head_option(features=FEATURES, hidden=0, activation="relu")},
+        head={"head": _usual(head_option(features=FEATURES, hidden=0, activation="relu"))},
         num_classes=chosen["num_classes"],
         name=NAME,
         width_multipliers=chosen["width_multipliers"],
@@ -160,13 +164,31 @@ def Hurricane(
     )
 
 
+def _usual(option: Option) -> Option:
+    """Return a block of mobile networks with the norms that shuffle units have: torch's own, for
+    operators are compared after few epochs."""
+    assert option.module is not None
+    return option.replace(module=_with_usual_norms(option.module))
+
+
+@cache  # one function of each: spaces are equal whose functions are the same
+def _with_usual_norms(make: Callable[..., torch.nn.Module]) -> Callable[..., torch.nn.Module]:
+    @wraps(make)
+    def module(*places: Any, **keywords: Any) -> torch.nn.Module:
+        from ._shuffle_torch import usual_norms
+
+        return usual_norms(make(*places, **keywords))
+
+    return module
+
+
 def _options(chosen: dict[str, Any]) -> dict[str, Option]:
     plain = {"kernel": chosen["kernels"], "se": chosen["se"]}
     made = {
         "shuffle": lambda: shuffle_option(**plain),
         "xception": lambda: xception_option(**plain),
-        "mb": lambda: block_option(
-            kernel=chosen["kernels"], expansion=chosen["expansions"], se=chosen["se"]
+        "mb": lambda: _usual(
+            block_option(kernel=chosen["kernels"], expansion=chosen["expansions"], se=chosen["se"])
         ),
     }
     return {name: made[name]() for name in chosen["operators"]}

@@ -388,3 +388,58 @@ def test_a_space_of_one_network() -> None:
     for method in ("random", "evolution", "hurricane", "fp-nas"):
         found = flash.search(own, TARGET, method=method, max_latency_ms=10, max_evals=4)
         assert found.architecture == net
+
+
+def _split(in_channels: int, out_channels: int, stride: int, *, shape: Any) -> list[dict[str, Any]]:
+    """Half of what one convolution makes skips the next: it ends in a concatenation."""
+    half = out_channels // 2
+    conv = {"kind": "conv", "height": shape[1], "width": shape[2], "kernel": 3, "norm": "output"}
+    return [
+        {**conv, "in_channels": in_channels, "out_channels": half, "inputs": (-1,)},
+        {**conv, "in_channels": half, "out_channels": half, "inputs": (0,)},
+        {
+            "kind": "concat", "in_channels": out_channels, "out_channels": out_channels,
+            "height": shape[1], "width": shape[2], "inputs": (1, 0),
+        },
+    ]  # fmt: skip
+
+
+def _plain(in_channels: int, out_channels: int, stride: int, *, shape: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": "conv", "in_channels": in_channels, "out_channels": out_channels,
+            "height": shape[1], "width": shape[2], "kernel": 3, "norm": "output",
+        }
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", ["stage", "block"])
+def test_blocks_that_end_in_a_concatenation_stand_beside_others(cell: str) -> None:
+    """Links of a concatenation stay in its cell: within a stage that is one, not between two."""
+    options = {
+        "split": flash.Option(_split, shape=True), "plain": flash.Option(_plain, shape=True)
+    }  # fmt: skip
+    space = flash.BlockSpace(
+        [
+            flash.Stage(options, 8, [1, 3], cell=cell, name="early"),
+            flash.Stage(options, 8, 2, cell=cell, name="late"),
+        ],
+        (8, 6, 6),
+    )
+    told: Any = flash.evaluate(space, "cpu-x86", range(space.size))
+    nets = [space.decode(i) for i in range(space.size)]
+    assert told["nn_degree"].tolist() == [flash.nn_degree(net) for net in nets]
+    assert told["latency_ms"].tolist() == [
+        flash.Target.load("cpu-x86").cost(net).latency_ms for net in nets
+    ]
+    found = flash.search(space, "cpu-x86")
+    assert found.status == "OPTIMAL"
+    assert found.nn_degree == told["nn_degree"].max()
+    if cell == "block":
+        return
+    # the first of three blocks makes 4 and 4 channels instead of 8; 4 of them skip into 8
+    chosen = dict.fromkeys(["block_early_1", "block_early_2", "block_late_0", "block_late_1"], 1)
+    one, none = (
+        flash.BlockNetwork(space, {**chosen, "depth_early": 1, "block_early_0": k}) for k in (0, 1)
+    )
+    assert flash.nn_degree(one) - flash.nn_degree(none) == pytest.approx(24 / 4 + 4 * 8 / 24 - 8)

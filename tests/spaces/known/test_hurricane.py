@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+from twins.places import ROOT
 
 import flash
 from flash.errors import ArgumentError, ArgumentTypeError
 
+PAGE = ROOT / "docs" / "spaces" / "hurricane.md"
 SMALL: dict[str, Any] = {
     "widths": (16, 32), "layers": (2, 3), "strides": (1, 2), "stem_stride": 1, "resolution": 8,
     "num_classes": 10,
@@ -123,3 +126,19 @@ def test_a_supernet_of_it_scores_as_cut_networks(tmp_path: Any) -> None:
     for i, score in zip(index, supernet.score(index), strict=True):
         cut = supernet.recalibrate(supernet.cut(i))
         assert judge(cut, supernet.data["test_x"], supernet.data["test_y"], Recipe())[0] == score
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the repository is not here")
+def test_its_page_runs_and_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == text.count("```python") == 2
+    names: dict[str, object] = {"__name__": "page"}
+    for code, printed in blocks:
+        exec(compile(code, str(PAGE), "exec"), names)
+        assert capsys.readouterr().out == printed
+    rows = re.findall(r"^\| stage\d \| (\d+) \| (\d+) \| (\d+) layers", text, re.M)
+    stages = flash.Hurricane().stages
+    assert [tuple(map(int, row)) for row in rows] == [
+        (stage.widths[0], stage.stride, stage.depths[0]) for stage in stages
+    ]
