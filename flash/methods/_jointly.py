@@ -86,8 +86,8 @@ class _Run:
     def train(self) -> str | None:
         """Train until the distribution is sure, or return what cut it short."""
         learner, most = self.learner, self.task.options["iterations"]
-        self._switch()
-        while not self.sure:
+        sure = self._is_sure()
+        while not sure:
             if learner.epochs is not None and learner.done >= learner.epochs:
                 return f"epochs={learner.epochs}"
             epoch = learner.done
@@ -95,19 +95,21 @@ class _Run:
                 if self.iterations >= most:
                     return f"iterations={most}"
                 self._iterate(batches, warm=epoch < self.task.options["warmup"])
-                if self.sure:
+                sure = self._is_sure()
+                if sure:
                     break
-            learner.keep(epoch + 1, self.state, self.sure or epoch + 1 == learner.epochs)
+            learner.keep(epoch + 1, self.state, sure or epoch + 1 == learner.epochs)
         return None
 
-    def _switch(self) -> None:
-        """Look at the entropy: whether the search is over, or cells become joint."""
+    def _is_sure(self) -> bool:
+        """Return whether the entropy says that the search is over; or cells become joint."""
         options, entropy = self.task.options, self.at.entropy
         self.sure = entropy <= options["ends_at"] * self.first
         if self.joint is not None and not self.sure and entropy <= options["joint_at"] * self.first:
             if len(self.joint) < len(self.at.columns):
                 self.at = self.at.joined(self.joint, self.task.lengths)
             self.joint = None
+        return self.sure
 
     def _iterate(self, batches: Any, warm: bool) -> None:
         from ..base.seeds import stream
@@ -128,9 +130,7 @@ class _Run:
         counted = options["images"]
         self.learner.learn(networks, times, batches[0], self.iterations, counted)
         if not warm:
-            likely = np.array(
-                self.learner.weigh(networks, batches[1], self.iterations, counted)
-            )
+            likely = np.array(self.learner.weigh(networks, batches[1], self.iterations, counted))
             q = np.zeros(len(rows))
             q[real] = np.exp(likely[place] - likely.max())
             q /= q.sum()
@@ -142,7 +142,6 @@ class _Run:
             del self.last[next(iter(self.last))]
         self.passes += len(networks)
         self.iterations += 1
-        self._switch()
 
     def answer(self) -> Rows | None:
         """Return the most probable network within the budgets, shape (1, variables)."""

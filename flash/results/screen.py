@@ -74,6 +74,8 @@ def parts(result: SearchResult[Any]) -> list[Part]:
         lines.append(f"stopped by {result.stopped}")
     effort = "1 evaluation" if result.nfev == 1 else f"{count(result.nfev)} evaluations"
     lines.append(f"{result.method}, {effort}, {duration(result.elapsed_s)}, seed {result.seed}")
+    if result.x is not None and not result.proven:  # what a method has to say of its end
+        lines += [f"note: {said}" for said in result.message.split("; ")[1:]]
     lines += [f"note: {flag}" for flag in result.flags]
     return lines
 

@@ -94,7 +94,7 @@ class JointTraining:
                     f"{name} belongs to a supernet that is trained before the search, got "
                     f"{settings[name]!r}: where weights are trained jointly, the method draws"
                 )
-        given = settings.get("recipe")
+        given: Any = settings.get("recipe")
         epochs, batch = settings.get("epochs"), settings.get("batch_size")
         check_training(epochs, batch, given, root, None)
         torch = require("weights that are trained jointly", "train", "torch")
@@ -234,9 +234,7 @@ class JointTraining:
         """Of an epoch."""
         first, second = halves(len(self.supernet.data["train_y"]), self.supernet.seed)
         size = self.recipe.batch_size
-        return min(
-            sum(1 for one in half.split(size) if len(one) > 1) for half in (first, second)
-        )
+        return min(sum(1 for one in half.split(size) if len(one) > 1) for half in (first, second))
 
     def learn(
         self,

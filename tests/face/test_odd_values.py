@@ -144,6 +144,7 @@ def calls() -> dict[str, Call]:
         "Option": (flash.Option, {"build": block}),
         "MobileNetV3": (flash.MobileNetV3, {}),
         "MCUNet": (flash.MCUNet, {}),
+        "FBNetV2": (flash.FBNetV2, {}),
         "ViT": (flash.ViT, {}),
         "Decoder": (flash.Decoder, {}),
         "ConvNeXt": (flash.ConvNeXt, {}),

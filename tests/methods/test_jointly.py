@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,7 +141,9 @@ def test_the_weights_step_along_the_gradient_of_the_mixture(space: Any, counted:
     rng = np.random.default_rng(0)
     rows = [[int(rng.integers(n)) for n in space.lengths] for _ in range(4)]
     subnets, times = [weights.subnet(row) for row in rows], [1, 3, 2, 1]
-    images = torch.randn(12, 3, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(
+        12, 3, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
     labels = torch.arange(12) % 10
     means = torch.stack(
         [-torch.nn.functional.cross_entropy(module(images, one).float(), labels) for one in subnets]
@@ -209,13 +211,13 @@ def test_networks_by_their_probability(joint: bool) -> None:
     every = list(product(range(3), range(2), range(4)))
     assert sorted(found) == every
 
-    def p(row: tuple[int, ...]) -> float:
+    def p(row: Any) -> float:
         if joint:
             return float(at.p[0, every.index(row)])
         return float(np.prod([at.p[k, one] for k, one in enumerate(row)]))
 
     shares = [p(row) for row in found]
-    assert all(a >= b - 1e-12 for a, b in zip(shares, shares[1:], strict=False))
+    assert all(a >= b - 1e-12 for a, b in pairwise(shares))
 
 
 def test_halves_are_apart_and_all_images() -> None:
@@ -248,33 +250,34 @@ def test_a_run_is_its_seeds_and_users_can_cut_its_supernet(tmp_path: Path) -> No
     module = loaded.recalibrate(loaded.cut(list(result.x)))
     assert sum(one.numel() for one in module.parameters()) == result.params
     # what is trained is recalled, and another seed is another run beside it
-    before = (tmp_path / "one").stat().st_mtime_ns, os.listdir(tmp_path / "one")
+    before = sorted((tmp_path / "one").iterdir())
     recalled, _ = searched(tmp_path / "one", seed=4)
     assert (recalled.x, recalled.samples, recalled.nfev) == (result.x, result.samples, result.nfev)
-    assert os.listdir(tmp_path / "one") == before[1]
+    assert sorted((tmp_path / "one").iterdir()) == before
     searched(tmp_path / "one", seed=5)
-    assert len(os.listdir(tmp_path / "one")) == 2
+    assert len(list((tmp_path / "one").iterdir())) == 2
 
 
 def test_a_run_that_was_interrupted_goes_on_to_the_same_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, judge = searched(tmp_path / "whole", seed=1)
+    slow = {"learning_rate": 0.5}
+    whole, judge = searched(tmp_path / "whole", seed=1, options=slow)
     learn = JointTraining.learn
 
     def interrupted(self: Any, networks: Any, times: Any, batch: Any, at: int, *more: Any) -> None:
-        if at == 30:  # in the second epoch
+        if at == 30:  # in the second epoch of 23 steps
             raise KeyboardInterrupt
         learn(self, networks, times, batch, at, *more)
 
     monkeypatch.setattr(JointTraining, "learn", interrupted)
-    cut, _ = searched(tmp_path / "part", seed=1)
+    cut, _ = searched(tmp_path / "part", seed=1, options=slow)
     assert cut.stopped == "interrupt"
     assert "cut short by an interrupt with the entropy at" in cut.message
     assert cut.accuracy is not None  # of the weights that were there
     assert cut.samples < whole.samples
     monkeypatch.setattr(JointTraining, "learn", learn)
-    found, other = searched(tmp_path / "part", seed=1)
+    found, other = searched(tmp_path / "part", seed=1, options=slow)
     assert (found.x, found.accuracy, found.samples, found.nfev) == (
         *(whole.x, whole.accuracy, whole.samples, whole.nfev),
     )
@@ -344,7 +347,7 @@ def test_answers_are_within_the_budgets(tmp_path: Path, monkeypatch: pytest.Monk
     known(monkeypatch, SPACE, largest)
     costs = sorted(SPACE.decode(i).macs for i in range(SPACE.size))
     for beta in (0.0, 1.0):  # with and without the soft constraint
-        result, judge = searched(
+        result, _ = searched(
             tmp_path / str(beta), max_macs=costs[2], options={"beta": beta, "iterations": 400}
         )
         assert result.x is not None
@@ -364,13 +367,12 @@ def test_the_soft_constraint_moves_the_distribution(
     shares = []
     for beta in (0.0, 3.0):
         _, judge = searched(
-            tmp_path / str(beta), max_macs=budget,
+            tmp_path / str(beta), max_macs=budget, method="parsec",
             options={"beta": beta, "learning_rate": 0.3, "ends_at": 0.0, "iterations": 120},
         )  # fmt: skip
         logits = np.array(state_of(judge)["search"]["logits"])
-        at = Distribution(
-            [np.array(group) for group in SPACE.groups if group], np.array(SPACE.lengths)
-        )
+        free = [[k for k in group if SPACE.lengths[k] > 1] for group in SPACE.groups]
+        at = Distribution([np.array(one) for one in free if one], np.array(SPACE.lengths))
         at.logits[:] = logits
         at.refresh()
         rows, _ = at.draw(np.random.default_rng(0), 200)
@@ -390,7 +392,7 @@ def test_the_soft_constraint_moves_the_distribution(
 def test_a_capped_run_says_so(
     more: dict[str, Any], told: str, stopped: str | None, tmp_path: Path
 ) -> None:
-    result, judge = searched(tmp_path, **more)
+    result, _ = searched(tmp_path, **more)
     assert told in result.message
     assert "% of the first, where 10 % ends a search" in result.message
     assert result.stopped == stopped
@@ -405,7 +407,7 @@ def test_a_run_capped_by_epochs_says_so(tmp_path: Path) -> None:
         options={"weights": "joint", "learning_rate": 1e-3},
     )  # fmt: skip
     assert "cut short by epochs=1" in result.message
-    steps = -(-718 // 64)  # images of a half, in batches
+    steps = -(-719 // 64)  # images of a half, in batches
     assert result.samples == 16 * steps + 1
 
 
@@ -439,7 +441,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     joint = {"weights": "joint"}
     given: dict[str, Any] = {"method": "fp-nas", "options": joint}
     judge = flash.SupernetEvaluator("digits", out=tmp_path / "x")
-    with pytest.raises(ArgumentError, match="'joint' needs a SupernetEvaluator of a dataset.*by nn"):
+    with pytest.raises(ArgumentError, match="'joint' needs a SupernetEvaluator of a dataset"):
         flash.search("densenet", "rram", **given)
     with pytest.raises(ArgumentError, match=r"must be one of 'given', 'joint', got 'both'"):
         flash.search(SPACE, "pixel-3", method="parsec", options={"weights": "both"})
@@ -451,18 +453,20 @@ def test_what_is_refused(tmp_path: Path) -> None:
         flash.search(SPACE, "pixel-3", method="fp-nas", options={"warmup": 0.5})
     with pytest.raises(ArgumentError, match="objective must be 'accuracy' where weights"):
         flash.search(SPACE, "pixel-3", evaluator=judge, objective={"latency": -1}, **given)
-    with pytest.raises(ArgumentError, match="at most half of the 1437 training images.*got 800"):
+    with pytest.raises(ArgumentError, match=r"at most half of the 1438 training images.*got 800"):
         flash.search(
             SPACE, "pixel-3", **given,
             evaluator=flash.SupernetEvaluator("digits", out=tmp_path / "x", batch_size=800),
         )  # fmt: skip
-    with pytest.raises(ArgumentError, match="sampling belongs to a supernet that is trained before"):
+    with pytest.raises(
+        ArgumentError, match="sampling belongs to a supernet that is trained before"
+    ):
         flash.search(
             SPACE, "pixel-3", **given,
             evaluator=flash.SupernetEvaluator("digits", tmp_path / "x", sampling="single-path"),
         )  # fmt: skip
     assert not (tmp_path / "x").exists()
-    trained, own = searched(tmp_path / "trained")
+    _, own = searched(tmp_path / "trained")
     with pytest.raises(ArgumentError, match="got one of a trained supernet"):
         flash.search(SPACE, "pixel-3", evaluator=flash.SupernetEvaluator(own.supernet), **given)
 
