@@ -57,7 +57,7 @@ def run(folder: Path, way: str, seed: int) -> dict[str, Any]:
     if kept.exists():
         found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         return found
-    import torch
+    import torch  # before the clock starts
 
     method, options = WAYS[way]
     judge = flash.SupernetEvaluator("digits", out=folder / "supernets", **DATA)

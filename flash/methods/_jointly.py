@@ -95,9 +95,9 @@ class _Run:
                 if self.iterations >= most:
                     return f"iterations={most}"
                 self._iterate(batches, warm=epoch < self.task.options["warmup"])
-                sure = self._is_sure()
-                if sure:
+                if self._is_sure():
                     break
+            sure = self._is_sure()
             learner.keep(epoch + 1, self.state, sure or epoch + 1 == learner.epochs)
         return None
 

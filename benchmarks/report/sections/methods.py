@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.claims.claim import judged
 from benchmarks.common.files import PICTURES
-from benchmarks.report.format import table, triple, verdict
+from benchmarks.report.format import table, triple
 from benchmarks.report.measuring import told_by
 from benchmarks.report.plotting import drawn, pyplot_of
 from benchmarks.report.section import Section
@@ -230,6 +231,7 @@ def _adaptive(told: Told) -> str:
             own = title == "fp-nas"
             cut = _censored(other)
             least = "at least " if cut else ""
+            bound = f"{cut} runs were cut short" if cut else None
             rows.append(
                 (
                     one["about"],
@@ -242,7 +244,7 @@ def _adaptive(told: Told) -> str:
                     "" if own else triple(other["fewer_evaluations"]),
                     "" if own else triple(other["fewer_seconds"]),
                     "" if own else triple(other["worse"], 100.0),
-                    "" if own else verdict(other["fewer_samples"], FEWER),
+                    "" if own else judged(other["fewer_samples"][1:], FEWER, bound=bound),
                 )
             )
     return (
