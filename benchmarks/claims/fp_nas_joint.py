@@ -67,8 +67,8 @@ def run(folder: Path, way: str, seed: int) -> dict[str, Any]:
         options={**COMMON, **options}, seed=seed, certify=False,
     )  # fmt: skip
     took = process_time() - started
-    assert judge.supernet is not None
-    checkpoint = Path(judge.supernet.folder) / "checkpoints" / "0000-0.pt"
+    assert judge.joined is not None
+    checkpoint = Path(judge.joined.folder) / "checkpoints" / "0000-0.pt"
     state = torch.load(checkpoint, weights_only=True)["search"]
     line = {
         "way": way,

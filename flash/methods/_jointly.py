@@ -209,7 +209,8 @@ def descend_jointly(task: Task, at: Distribution, joint: Groups | None) -> None:
             cut = "an interrupt" if isinstance(stop, KeyboardInterrupt) else stop.why or "a limit"
         own = SupernetEvaluator(learner.supernet, calibration=judge.calibration)
         task.judge_by(own, earlier)
-        judge.supernet = learner.supernet
+        judge.joined = learner.supernet
+        learner.supernet.module.eval()  # no dropout where networks are scored
         found = run.answer()
         scores: list[float] = []
         if found is not None and not isinstance(ended, KeyboardInterrupt):

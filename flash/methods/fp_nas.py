@@ -196,7 +196,7 @@ class Distribution:
         heap: list[tuple[float, tuple[int, ...], int]] = [(0.0, (0,) * len(counts), 0)]
         while heap:
             lost, ranks, last = heappop(heap)
-            yield self.rows(order[self._factors, list(ranks)][None])
+            yield self.rows(order[self._factors, np.array(ranks, dtype=np.int64)][None])
             for f in range(last, len(counts)):  # each set of ranks comes by one way only
                 if (rank := ranks[f] + 1) < counts[f]:
                     more = lost - loss[f, rank - 1] + loss[f, rank]

@@ -21,6 +21,7 @@ import math
 import os
 
 from ..base.checks import path_of
+from ..base.record import cached
 from ..errors import ArgumentError, TrainingError
 
 TYPE_CHECKING = False
@@ -229,7 +230,7 @@ class JointTraining:
             learnt = moved, y[rows.to(y.device)]
             yield learnt, (others.contiguous(**layout), y[other_rows.to(y.device)])
 
-    @property
+    @cached
     def steps(self) -> int:
         """Of an epoch."""
         first, second = halves(len(self.supernet.data["train_y"]), self.supernet.seed)

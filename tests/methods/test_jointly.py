@@ -63,7 +63,7 @@ def searched(out: Path, space: Any = SPACE, method: str = "fp-nas", **more: Any)
 
 
 def state_of(judge: Any) -> dict[str, Any]:
-    path = f"{judge.supernet.folder}/checkpoints/0000-0.pt"
+    path = f"{judge.joined.folder}/checkpoints/0000-0.pt"
     found: dict[str, Any] = torch.load(path, weights_only=True)
     return found
 
@@ -244,8 +244,8 @@ def test_a_run_is_its_seeds_and_users_can_cut_its_supernet(tmp_path: Path) -> No
     assert state["asked"] + 1 == result.samples > result.nfev  # and the answer, in the end
     assert "trained with the distribution" in result.message
     assert "cut short" not in result.message
-    assert judge.supernet.folder in result.message
-    loaded = flash.Supernet.load(judge.supernet.folder, "digits", space=SPACE)
+    assert judge.joined.folder in result.message
+    loaded = flash.Supernet.load(judge.joined.folder, "digits", space=SPACE)
     assert loaded.score([list(result.x)]) == [result.accuracy]
     module = loaded.recalibrate(loaded.cut(list(result.x)))
     assert sum(one.numel() for one in module.parameters()) == result.params
@@ -428,10 +428,34 @@ def test_warm_epochs_leave_the_distribution_alone(tmp_path: Path) -> None:
 
 
 def test_a_space_of_blocks(tmp_path: Path) -> None:
-    result, judge = searched(tmp_path, BLOCKS, options={"iterations": 30})
+    options = dict(BLOCKS.to_dict(), head=(0, 2))  # a head with dropout
+    space = flash.BlockSpace.from_dict(options)
+    judge = flash.SupernetEvaluator("digits", out=tmp_path, epochs=2)
+    result = flash.search(space, "pixel-3", method="fp-nas", evaluator=judge, options=FAST)
     assert isinstance(result.architecture, flash.BlockNetwork)
-    loaded = flash.Supernet.load(judge.supernet.folder, "digits")
+    loaded = flash.Supernet.load(judge.joined.folder, "digits")
     assert loaded.score([list(result.x)]) == [result.accuracy]
+    last = loaded.score(state_of(judge)["search"]["last"])
+    told = f"of the {len(last)} networks within the budgets drawn last the best has accuracy "
+    assert f"{told}{max(last):.4f} by these weights" in result.message
+
+
+def test_the_evaluator_has_its_own_supernet_for_other_methods(tmp_path: Path) -> None:
+    judge = flash.SupernetEvaluator("digits", out=tmp_path, epochs=1)
+    flash.search(SPACE, "pixel-3", method="parsec", evaluator=judge, options=FAST)
+    assert judge.supernet is None
+    flash.search(SPACE, "pixel-3", method="random", evaluator=judge, max_evals=2)
+    assert judge.supernet is not None
+    assert judge.joined is not None
+    assert judge.supernet.folder == str(tmp_path) != judge.joined.folder
+
+
+def test_a_space_of_one_network(tmp_path: Path) -> None:
+    one = flash.ResNet(widths=[4], depths=[1], cells=2, skips=WHOLE, resolution=8)
+    result, _ = searched(tmp_path, one)
+    assert result.x is not None
+    (only,) = Distribution([], np.array([1, 1])).by_probability()
+    assert only.tolist() == [[0, 0]]
 
 
 # what is refused, before any work
@@ -468,7 +492,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
     _, own = searched(tmp_path / "trained")
     with pytest.raises(ArgumentError, match="got one of a trained supernet"):
-        flash.search(SPACE, "pixel-3", evaluator=flash.SupernetEvaluator(own.supernet), **given)
+        flash.search(SPACE, "pixel-3", evaluator=flash.SupernetEvaluator(own.joined), **given)
 
 
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
