@@ -64,7 +64,6 @@ class _Run:
         self.at.logits[:] = np.array(state["logits"], dtype=np.float64)
         self.at.refresh()
         self.iterations, self.passes = state["iterations"], state["passes"]
-        self.sure = state["sure"]
         self.last = dict.fromkeys(map(tuple, state["last"]))
         columns = len(self.task.lengths)
         networks = np.array(state["networks"], dtype=np.int64).reshape(-1, columns)
@@ -193,7 +192,11 @@ def descend_jointly(task: Task, at: Distribution, joint: Groups | None) -> None:
     judge = cast("SupernetEvaluator", task.evaluator)
     base = int(task.rng.integers(1 << 62))
     search = {
-        "options": dict(task.options),
+        # how far it may go tells no two runs apart: one that was cut short may be let go on
+        "options": {
+            k: one for k, one in task.options.items() if k not in ("iterations", "ends_at")
+        },
+        "factors": [len(at.columns), at.parameters],
         "target": digest(task.target.to_dict()),
         "limits": [str(one) for one in task.limits],
         "draws": base,

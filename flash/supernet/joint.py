@@ -128,7 +128,7 @@ class JointTraining:
         facts: dict[str, Any] = {
             "space": found.to_dict(),
             "seed": seed,
-            "recipe": {**self.recipe.to_dict(), "epochs": self.epochs},
+            "recipe": {k: one for k, one in self.recipe.to_dict().items() if k != "epochs"},
             "dataset": images.fingerprint(),
             "device": place.partition(":")[0],
             "sampling": KIND,

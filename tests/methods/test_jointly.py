@@ -285,6 +285,22 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_answer(
         assert torch.equal(tensor, state_of(other)["module"][key]), key
 
 
+def test_a_run_that_was_cut_short_may_be_let_go_on(tmp_path: Path) -> None:
+    slow = {"learning_rate": 0.5}
+    whole, _ = searched(tmp_path / "whole", options=slow)
+    cut, _ = searched(tmp_path / "part", options={**slow, "iterations": 30})
+    assert "cut short by iterations=30" in cut.message
+    found, judge = searched(tmp_path / "part", options=slow)
+    assert len(list((tmp_path / "part").iterdir())) == 1
+    assert (found.x, found.accuracy, found.samples, found.nfev) == (
+        *(whole.x, whole.accuracy, whole.samples, whole.nfev),
+    )
+    # an end that was passed long ago is where it is
+    again, _ = searched(tmp_path / "part", options={**slow, "ends_at": 0.5})
+    assert (again.x, again.samples) == (found.x, found.samples)
+    assert state_of(judge)["search"]["asked"] + 1 == again.samples
+
+
 @pytest.mark.slow
 @pytest.mark.processes
 @pytest.mark.skipif(os.name != "posix", reason="kills a process")
