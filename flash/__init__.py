@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from .spaces.known.convnext import ConvNeXt as ConvNeXt
     from .spaces.known.decoder import Decoder as Decoder
     from .spaces.known.fbnet_v2 import FBNetV2 as FBNetV2
+    from .spaces.known.hurricane import Hurricane as Hurricane
     from .spaces.known.mcunet import MCUNet as MCUNet
     from .spaces.known.mobilenet_v3 import MobileNetV3 as MobileNetV3
     from .spaces.known.vit import ViT as ViT
@@ -119,6 +120,7 @@ _HOME = {
     "FBNetV2": "spaces.known.fbnet_v2",
     "FlashError": "errors",
     "FleetResult": "fleets.fleet",
+    "Hurricane": "spaces.known.hurricane",
     "Layer": "networks.layer",
     "LayerTarget": "hardware.layer_function",
     "MCUNet": "spaces.known.mcunet",
@@ -186,7 +188,7 @@ __all__ = [
     "AccuracyPredictor", "Architecture", "BlockNetwork", "BlockSpace", "BypassSpace", "Cell",
     "CellNetwork", "ChoiceFront", "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison",
     "ConvNeXt", "Cost", "Decoder", "DenseNet", "Evaluator", "FBNetV2", "FlashError", "FleetResult",
-    "Layer", "LayerTarget", "MCUNet", "MeasuredChoices", "Measurement", "MethodOption",
+    "Hurricane", "Layer", "LayerTarget", "MCUNet", "MeasuredChoices", "Measurement", "MethodOption",
     "MobileNetV2", "MobileNetV3", "Network", "NetworkSpace", "Option", "PNASCells", "ParetoFront",
     "Plugin", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult", "SearchSpace",
     "Sensitivities", "Stage", "Suggestion", "Supernet", "SupernetEvaluator", "SweepResult", "Table",

@@ -101,6 +101,7 @@ class SupernetEvaluator(Evaluator):
         self.supernet: Supernet | None = None
         self.joined: Supernet | None = None  # what the last search trained with its distribution
         self.pools: Pools | None = None
+        self.whole: int | None = None  # epochs of the whole space, where this is of a part
         self.dataset: Any = None
         self.folder: str = ""
         trained: Any = supernet
@@ -219,14 +220,15 @@ class SupernetEvaluator(Evaluator):
         from ..training.preparing import digest
 
         settings = dict(self.settings)
-        settings["epochs"] = max(1, round(share * (settings.get("epochs") or EPOCHS)))
+        whole = self.whole or settings.get("epochs") or EPOCHS
+        settings["epochs"] = max(1, round(share * whole))
         if self.pools is not None:
             settings["start"] = self.folder
         root = self.folder if self.pools is None else os.path.dirname(self.folder)
         told = digest([ground.space.to_dict(), pools, settings["epochs"], settings.get("start")])
         out = os.path.join(root, f"part-{told[:12]}")
         other = SupernetEvaluator(self.dataset, out, calibration=self.calibration, **settings)
-        other.pools = pools
+        other.pools, other.whole = pools, whole
         return other, other.trained(ground.space).seconds
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evolve"]
 
+BARREN = 5  # generations without a new network
 TRIES = 30  # draws for each network wanted, before one over budget is let in
 
 
@@ -37,6 +38,8 @@ def evolve(
     mutation: float,
     patience: int | None = None,
     first: Rows | None = None,
+    evaluations: int | None = None,
+    seen: list[tuple[Rows, NDArray[np.float64]]] | None = None,
 ) -> tuple[Rows, float]:
     """Search part of a space; return (best row, its merit).
 
@@ -54,7 +57,13 @@ def evolve(
         Generations without a better network, after which the search ends.
     first : int array, shape (n, variables), optional
         Networks of the first generation; the others are drawn.
+    evaluations : int, optional
+        After so many the search ends, and after generations that bring no new network.
+    seen : list, optional
+        Takes (rows, their merits) of each generation, of networks within the budgets.
     """
+    began = task.nfev
+    barren = 0
     drawn = _within(task, population, partial(_random, task, pools, base))
     rows = drawn if first is None else np.concatenate([first, drawn])[:population]
     kept = np.zeros((0, base.shape[1]), dtype=np.int64)
@@ -62,7 +71,11 @@ def evolve(
     idle = 0
     for generation in range(generations):
         rows = task.canonical(rows)
+        asked = task.nfev
         answers = task.evaluate(rows)
+        if seen is not None:
+            told = answers.merit > -np.inf
+            seen.append((rows[told], answers.merit[told]))
         # those over budget stand below all others, the nearest to it first
         over = -1e290 * (1.0 + np.minimum(answers.excess, 1e9))
         own = np.where(answers.merit > -np.inf, answers.merit, over)
@@ -72,6 +85,9 @@ def evolve(
         )
         idle = 0 if strength[0] > before else idle + 1
         if generation + 1 == generations or (patience is not None and idle >= patience):
+            break
+        barren = 0 if task.nfev > asked else barren + 1
+        if evaluations is not None and (task.nfev - began >= evaluations or barren >= BARREN):
             break
         crossed = population // 2
         rows = np.concatenate(

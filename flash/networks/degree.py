@@ -121,7 +121,8 @@ def nn_degree(
     sum of another width than the one before, or in a chain without joins at such a convolution.
     Compare its NN-Degree with that of other networks read alike. Of what an add or a concat joins,
     the input with the most convolutions behind it is the main path. An input with fewer has
-    skipped layers and counts as skip links; one with as many is a parallel branch and does not.
+    skipped layers and counts as skip links; one with as many is a parallel branch and does not. A
+    concatenation has links into convolutions of its own cell only.
 
     What only weighs a larger map, such as squeeze and excitation, does not count, and what has one
     input and is no convolution is passed through. A linear layer of each of several positions is a

@@ -94,9 +94,12 @@ def of_network(network: Network) -> list[CellTopology]:
     return list(_Walk(from_image(network)).cells().values())
 
 
-def labelled(network: Network) -> dict[int, CellTopology]:
-    """Return the same by the labels of a network whose rows all have one, and all count."""
-    walk = _Walk(network)
+def labelled(network: Network, *, across: bool = False) -> dict[int, CellTopology]:
+    """Return the same by the labels of a network whose rows all have one, and all count.
+
+    across: whether labels are those of blocks of one cell, between which there are links.
+    """
+    walk = _Walk(network, across)
     labels = sorted({layer.cell for layer in network.layers if layer.cell is not None})
     return {labels[ordinal]: one for ordinal, one in walk.cells().items()}
 
@@ -104,7 +107,8 @@ def labelled(network: Network) -> dict[int, CellTopology]:
 class _Walk:
     """A walk over the ways of a network whose rows all count: see `flash.networks.ways`."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, across: bool = False) -> None:
+        self.across = across
         self.layers: Sequence[Layer] = network.layers
         self.image: int = network.input_shape[0]
         self.ways: Ways = ways_of(network)
@@ -166,7 +170,8 @@ class _Walk:
         return main, [one for one in rows if depths[one] < depths[main]]
 
     def concatenated(self, row: int) -> int:
-        """Return how many long-range channels a convolution reads from a concat."""
+        """Return how many long-range channels a convolution reads from a concat of its cell."""
+        cell = self.marks[row]
         row = (self.ways[row] or (-1,))[0]
         while row >= 0 and self.layers[row].kind in ("concat", *PASSED):
             source = self.layers[row]
@@ -174,11 +179,21 @@ class _Walk:
             if len(inputs) > 1:
                 if source.kind != "concat":
                     return 0
-                skips = self.main_and_skips(row)[1]
+                main, skips = self.main_and_skips(row)
+                if not self.across and self._cell_of(row, main) not in (None, cell):
+                    return 0
                 offered = sum(self.out_channels(one) for one in skips)
                 return offered if source.channels is None else min(offered, source.channels)
             row = inputs[0]  # only a norm or a selection
         return 0
+
+    def _cell_of(self, row: int, main: int) -> int | None:
+        """Return the cell of a concatenation: its label's, or that of what it is made of."""
+        found = self.marks[row]
+        while found is None and main >= 0:
+            found = self.marks[main]
+            main = self.main_and_skips(main)[0]
+        return found
 
     def block(self, end: int, source: int) -> tuple[int, int]:
         """Return (channels of the block's nodes, channels that could be linked over a layer).

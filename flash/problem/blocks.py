@@ -440,7 +440,7 @@ def _counted(context: Context, bits: int, int8: bool) -> list[float]:
         net = net.with_bits(8)
     own = _own(net, first)
     params, macs = sum(one.params for one in own), sum(one.macs for one in own)
-    cell = labelled(net if context.last else with_tail(net)).get(1)
+    cell = labelled(net if context.last else with_tail(net), across=context.inside).get(1)
     width_sum, convs, links = (
         (0, 0, 0) if cell is None else (cell.width_sum, cell.convs, cell.links)
     )

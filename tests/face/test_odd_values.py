@@ -145,6 +145,7 @@ def calls() -> dict[str, Call]:
         "MobileNetV3": (flash.MobileNetV3, {}),
         "MCUNet": (flash.MCUNet, {}),
         "FBNetV2": (flash.FBNetV2, {}),
+        "Hurricane": (flash.Hurricane, {}),
         "ViT": (flash.ViT, {}),
         "Decoder": (flash.Decoder, {}),
         "ConvNeXt": (flash.ConvNeXt, {}),

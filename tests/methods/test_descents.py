@@ -15,7 +15,7 @@ from flash.evaluators.by_function import FunctionEvaluator
 from flash.methods import options_for
 from flash.methods._evolving import evolve
 from flash.methods._task import Stop, Task
-from flash.methods.hurricane import _front, operator_pools, split
+from flash.methods.hurricane import default, profiles, ranked, size_for, split
 from flash.methods.netadapt import _one_layer
 from flash.methods.netadapt_v2 import Descent, _several_layers
 from flash.problem.objective import PLAIN
@@ -186,39 +186,141 @@ def test_evolution_stays_within_pools_and_budgets() -> None:
     assert merit == task.evaluate(row).merit[0]
 
 
-def test_pools_are_the_front_of_cost_and_capacity() -> None:
+def test_operators_are_ranked_by_capacity_against_cost() -> None:
     cost = np.array([1.0, 2.0, 2.0, 3.0, 4.0, INF])
     capacity = np.array([1.0, 0.5, 3.0, 3.0, 5.0, 9.0])
-    assert _front(cost, capacity, 9) == [0, 2, 4]
-    assert _front(cost, capacity, 2) == [0, 4]
-    assert _front(cost, capacity, 1) == [2]
-    pools, base = operator_pools(task_of(SPACE, method="hurricane"), 4)
-    assert len(pools) == 3
-    assert all(1 <= len(values) <= 4 for _, values in pools)
-    for columns, values in pools:
-        assert base[0, columns].tolist() in values.tolist()
+    assert ranked(cost, capacity, 3) == [0, 2, 4]  # what no other beats in both
+    assert ranked(cost, capacity, 4) == [0, 1, 2, 4]  # of the second rank (1, 3) the cheapest ...
+    assert ranked(cost, capacity, 5) == [0, 1, 2, 3, 4]
+    assert ranked(cost, capacity, 9) == [0, 1, 2, 3, 4]  # and none without a cost
+    assert ranked(cost, capacity, 2) == [0, 4]
+    assert ranked(cost, capacity, 1) == [2]
+    line = np.arange(100.0)
+    assert ranked(line**2, line, 5) == [0, 49, 70, 86, 99]  # evenly over cost
+
+
+def pools_of(task: Any, size: int, profile: str = "model") -> list[Any]:
+    return [one.pool(size) for one in profiles(task, profile)]
+
+
+def test_pools_are_a_targets_own() -> None:
+    pools = pools_of(task_of(SPACE, method="hurricane"), 4)
+    assert [len(values) for _, values in pools] == [4, 4, 4]
     # another target, another pool: a systolic array pays little for wider layers
-    other, _ = operator_pools(task_of(SPACE, "systolic-128-ws", method="hurricane"), 4)
+    other = pools_of(task_of(SPACE, "systolic-128-ws", method="hurricane"), 4)
     assert any(a.tolist() != b.tolist() for (_, a), (_, b) in zip(pools, other, strict=True))
     common = [
-        operator_pools(task_of(SPACE, target, method="hurricane"), 4, "macs")[0]
+        pools_of(task_of(SPACE, target, method="hurricane"), 4, "macs")
         for target in ("cpu-x86", "systolic-128-ws")
     ]
     for (_, a), (_, b) in zip(*common, strict=True):
         assert a.tolist() == b.tolist()
 
 
+def test_the_default_keeps_to_the_budgets_by_one_place_in_all_pools() -> None:
+    for macs in (4e6, 8e6, 16e6):
+        task = task_of(SPACE, macs=macs, method="hurricane")
+        pools = pools_of(task, 6)
+        base = default(task, pools[:1], pools[1:])
+        assert task.excess(base)[0] == 0.0
+        places = [values.tolist().index(base[0, columns].tolist()) for columns, values in pools]
+        assert len(set(places)) == 1
+        if places[0] < 5:
+            row = base.copy()
+            for columns, values in pools:
+                row[0, columns] = values[places[0] + 1]
+            assert task.excess(row)[0] > 0.0  # a place further is over budget
+    free = task_of(SPACE, method="hurricane")
+    pools = pools_of(free, 5)
+    base = default(free, pools[:1], pools[1:])
+    assert all(base[0, columns].tolist() == values[2].tolist() for columns, values in pools)
+
+
+def test_pools_fit_what_may_be_evaluated() -> None:
+    task = task_of(SPACE, method="hurricane")
+    layers = profiles(task)
+    early, late, shared = split(task, layers, 0.6)
+    assert not shared
+    size = size_for(late, 100)
+    sizes = [len(one.values) for one in late]
+    held = [np.prod([min(k, n) for n in sizes]) for k in (size - 1, size)]
+    assert held[0] < 400 <= held[1]
+    assert size_for(early, 10**9) == len(early[0].values)  # more than there are
+    assert size_for(late, 1) == 5
+    with pytest.raises(ArgumentError, match=r"'pool'\] must be at most the 60 evaluations.* 61"):
+        flash.search(SPACE, "cpu-x86", method="hurricane", max_evals=60, options={"pool": 61})
+    with pytest.raises(ArgumentError, match=r"'pool'\] must be at most the 40 evaluations.* 41"):
+        flash.search(
+            SPACE, "cpu-x86", method="hurricane",
+            options={"pool": 41, "population": 10, "generations": 4},
+        )  # fmt: skip
+    found = flash.search(
+        SPACE, "cpu-x86", method="hurricane", max_evals=500, max_macs=8e6, options={"pool": 3}
+    )
+    assert "pools of 3 hold 12 networks, fewer than the 500 evaluations" in found.message
+
+
 def test_late_layers_come_first_and_what_all_share_with_them() -> None:
     free = task_of(SPACE, method="hurricane")
-    pools, _ = operator_pools(free, 4)
-    early, late = split(free, pools, 0.6)
-    assert [columns[0] for columns, _ in early] == [3]
-    assert [columns[0] for columns, _ in late] == [8, 13]
-    shared = task_of(flash.MobileNetV2(cells=3), method="hurricane")
-    pools, _ = operator_pools(shared, 4)
-    early, late = split(shared, pools, 0.6)
-    assert late[0][0].tolist() == [0]
-    assert len(early) == 1
+    early, late, shared = split(free, profiles(free), 0.6)
+    assert [one.columns[0] for one in early] == [3]
+    assert [one.columns[0] for one in late] == [8, 13]
+    assert not shared
+    task = task_of(flash.MobileNetV2(cells=3), method="hurricane")
+    early, late, shared = split(task, profiles(task), 0.6)
+    assert shared[0].columns.tolist() == [0]
+    assert (len(early), len(late)) == (1, 2)
+    # of blocks the first variable is a layer's, where the space has no global choice
+    blocks = flash.Hurricane(
+        widths=(16, 32), layers=(2, 3), strides=(1, 2), stem_stride=1, resolution=8, kernels=3
+    )
+    task = task_of(blocks, method="hurricane")
+    early, late, shared = split(task, profiles(task), 0.6)
+    assert ([one.columns.tolist() for one in early], shared) == ([[0], [1]], [])
+    assert [one.columns.tolist() for one in late] == [[2], [3], [4]]
+    assert all(len(one.values) == 10 for one in early + late)
+
+
+def test_blocks_are_measured_alone_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flash.hardware import measuring
+
+    seen: list[Any] = []
+
+    class Told:
+        def __init__(self, macs: int) -> None:
+            self.latency_ms = macs / 1e5
+
+    def fake(net: Any, **given: Any) -> Told:
+        seen.append(net)
+        return Told(net.macs)
+
+    monkeypatch.setattr(measuring, "measure", fake)
+    space = flash.Hurricane(
+        widths=(16, 32), layers=(2, 2), strides=(1, 2), stem_stride=1, resolution=8, kernels=3
+    )
+    task = task_of(space, "rram", method="hurricane")
+    layers = profiles(task, "measure")
+    blocks = {id(one.network) for one in space.fragments()}
+    assert {id(net) for net in seen} == blocks
+    assert len(seen) == len(blocks)
+    base = task.canonical((task.lengths[None] // 2).astype(np.int64))
+    row = base[0].copy()
+    row[layers[1].columns] = layers[1].values[7]
+    assert layers[1].cost[7] == pytest.approx(space.decode(row).macs / 1e5)
+    by_macs_ = profiles(task, "macs")  # the same costs, so the same pools
+    for a, b in zip(layers, by_macs_, strict=True):
+        assert a.pool(4)[1].tolist() == b.pool(4)[1].tolist()
+
+
+def test_early_layers_are_left_where_they_could_gain_nothing() -> None:
+    flat = FunctionEvaluator(lambda nets: [0.5] * len(nets))
+    rising = FunctionEvaluator(lambda nets: [float(np.log(net.macs)) / 40.0 for net in nets])
+    given: dict[str, Any] = {"method": "hurricane", "options": {"population": 10}}
+    left = flash.search(SPACE, "cpu-x86", evaluator=flat, max_evals=100, **given)
+    assert "early layers stay at their default: they could gain 0 % at most" in left.message
+    more = flash.search(SPACE, "cpu-x86", evaluator=rising, max_evals=100, **given)
+    assert "early layers" not in more.message
+    assert more.nfev > left.nfev
 
 
 class Focusing(FunctionEvaluator):
@@ -264,7 +366,7 @@ def test_the_second_stage_stops_early() -> None:
         flash.search(
             flash.MobileNetV2(cells=5, widths=[8, 16, 24]), "cpu-x86", method="hurricane",
             evaluator=FunctionEvaluator(lambda nets: [0.5] * len(nets)),
-            options={"patience": patience, "generations": 40, "population": 10},
+            options={"patience": patience, "generations": 40, "population": 10, "worth": 0.0},
         ).nfev
         for patience in (1, 40)
     ]  # fmt: skip

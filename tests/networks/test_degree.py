@@ -246,3 +246,24 @@ def test_the_main_path_is_the_deepest() -> None:
     longer = [conv, conv, {"kind": "concat", "inputs": [1, 0]}, conv]  # channels of layer 0 skip
     net = Network.from_layers(longer, (4, 8, 8))
     assert nn_degree(net) == pytest.approx(8 + 8 * 8 / (8 * 3), abs=1e-9)
+
+
+def test_concatenations_have_links_within_their_cell_alone() -> None:
+    conv = {"kind": "conv", "out_channels": 8, "kernel": 3}
+
+    def degree(*cells: int | None) -> Any:
+        rows: list[dict[str, Any]] = [
+            conv,
+            conv,
+            {"kind": "concat", "inputs": [1, 0]},  # channels of row 0 skip row 1
+            {**conv, "inputs": [2]},
+        ]
+        told = [{**row, "cell": cell} for row, cell in zip(rows, cells, strict=True)]
+        return nn_degree(Network.from_layers(told, (4, 8, 8)))
+
+    inside = 8 + 8 * 8 / (8 * 3)
+    assert degree(0, 0, 0, 0) == pytest.approx(inside, abs=1e-9)
+    assert degree(0, 0, None, 0) == pytest.approx(inside, abs=1e-9)
+    # behind the cell's end: two cells of width 8, none of which has a link
+    assert degree(0, 0, 0, 1) == 16
+    assert degree(0, 0, None, 1) == 16

@@ -320,3 +320,29 @@ def test_memory_too_small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     with pytest.raises(ArgumentError, match=r"batch_size must leave .* at most \d+ fit"):
         train_supernet(space, "digits", out=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_stages_share_the_epochs_of_the_whole(tmp_path: Path) -> None:
+    import json
+
+    judge_ = flash.SupernetEvaluator("digits", tmp_path, epochs=4)
+    found = flash.search(
+        SPACES["known"], "cpu-x86", method="hurricane", evaluator=judge_, max_evals=12,
+        options={"worth": 0.0},
+    )  # fmt: skip
+    assert found.success
+    parts = [json.loads(path.read_text()) for path in tmp_path.glob("part-*/run.json")]
+    assert len(parts) == 2
+    assert sum(one["recipe"]["epochs"] for one in parts) == 4
+    assert {one["start"] is None for one in parts} == {True, False}  # the second starts from it
+    # the early layers of the first stage and the late ones of the second are fixed
+    assert all(len(one["pools"][-1][1]) == 1 for one in parts)
+
+
+def test_the_command_line_trains_a_supernet_of_a_spaces_file(tmp_path: Path, cli: Any) -> None:
+    SPACES["known"].save(tmp_path / "small.toml")
+    out = cli(
+        "search", str(tmp_path / "small.toml"), "cpu-x86", "--method", "spos", "--max-evals", "6",
+        "--supernet", "digits", "--epochs", "1", "--out", str(tmp_path / "run"),
+    )  # fmt: skip
+    assert "spos, 6 evaluations" in str(out)

@@ -110,7 +110,8 @@ def _offered(network: Network) -> int:
     channels, height, width = network.layers[-1].shape_out
     probe = Layer("conv", channels, 1, height, width, inputs=(-1,))
     behind = Network((probe,), (channels, height, width))
-    found = labelled(joined([(network, 0), (behind, 1)], network.input_shape)).get(1)
+    both = joined([(network, 0), (behind, 1)], network.input_shape)
+    found = labelled(both, across=True).get(1)
     return 0 if found is None else found.links
 
 

@@ -51,11 +51,14 @@ class Context(Record):
     fragment : Fragment
     last : bool
         Whether it ends the network.
+    inside : bool
+        Whether both are of one cell of NN-Degree.
     """
 
     before: Fragment | None
     fragment: Fragment
     last: bool
+    inside: bool = False
 
     @property
     def first(self) -> int:
@@ -197,16 +200,19 @@ class _Writer:
                     next_ = _union(next_, (end,))
                     endings[k, choice] = _at(next_, end)
                     if fragment is not None:
-                        contexts[k, choice] = self.context(one, fragment, spot is ending)
+                        inside = place > 0 and not cell.apart
+                        contexts[k, choice] = self.context(one, fragment, spot is ending, inside)
             spots.append(_Spot(contexts, endings))
             before, shape, into = next_, handed, width
         return tuple(spots), shape, _union(ended, before)
 
-    def context(self, before: Fragment | None, fragment: Fragment, last: bool) -> int:
-        key = (id(fragment.network), id(before and before.network), fragment.name, last)
+    def context(self, before: Fragment | None, fragment: Fragment, last: bool, inside: bool) -> int:
+        # only what ends in a concatenation has links into the block behind it
+        inside = inside and before is not None and before.ending[0] > 0
+        key = (id(fragment.network), id(before and before.network), fragment.name, last, inside)
         if key not in self.known:
             self.known[key] = len(self.contexts)
-            self.contexts.append(Context(before, fragment, last))
+            self.contexts.append(Context(before, fragment, last, inside))
         return self.known[key]
 
 

@@ -20,6 +20,8 @@ BLOCKS: dict[str, tuple[str, str]] = {
     "inverted-residual": ("mbconv", "INVERTED_RESIDUAL"),
     "mobile-stem": ("mbconv", "STEM"),
     "mobile-head": ("mbconv", "HEAD"),
+    "shuffle-unit": ("shuffle", "SHUFFLE"),
+    "shuffle-xception": ("shuffle", "XCEPTION"),
     "convnext": ("convnext", "BLOCK"),
     "convnext-stem": ("convnext", "STEM"),
     "convnext-downsample": ("convnext", "DOWNSAMPLE"),

@@ -25,6 +25,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "decoder": ("decoder", "Decoder"),
     "mcunet": ("mcunet", "MCUNet"),
     "fbnet-v2": ("fbnet_v2", "FBNetV2"),
+    "hurricane": ("hurricane", "Hurricane"),
 }
 _shared: dict[str, BlockSpace] = {}
 

@@ -28,12 +28,17 @@ __all__ = [
     "HEAD",
     "INVERTED_RESIDUAL",
     "STEM",
+    "after_stride",
     "block_option",
+    "conv_row",
+    "excitation_rows",
     "head_option",
     "inverted_residual",
+    "layer_row",
     "mobile_choices",
     "mobile_head",
     "mobile_stem",
+    "squeezed",
     "stem_option",
 ]
 
@@ -104,34 +109,22 @@ def inverted_residual(
     wide = middle(in_channels, expansion)
     rows: Rows = []
     if wide != in_channels:
-        rows.append(_conv(in_channels, wide, height, width, inputs=(-1,), activation=activation))
+        rows.append(conv_row(in_channels, wide, height, width, inputs=(-1,), activation=activation))
     rows.append(
-        _conv(
+        conv_row(
             *(wide, wide, height, width, kernel, stride),
             groups=wide,
             inputs=(len(rows) - 1,),
             activation=activation,
         )
     )
-    high, long = _after(height, stride), _after(width, stride)
+    high, long = after_stride(height, stride), after_stride(width, stride)
     if se:
-        read, inner = len(rows) - 1, squeezed(wide)
-        rows += [
-            _row("pool", wide, wide, high, long, mode="global_avg", inputs=(read,)),
-            _row("conv", wide, inner, 1, 1, bias=True, activation="relu", inputs=(read + 1,)),
-            _row(
-                "conv", inner, wide, 1, 1, bias=True, activation="hardsigmoid", inputs=(read + 2,)
-            ),
-            _row(
-                *("mul", wide, wide, high, long),
-                inputs=(read, read + 3),
-                reads=wide * high * long + wide,
-            ),
-        ]
-    rows.append(_conv(wide, out_channels, high, long, inputs=(len(rows) - 1,), activation=None))
+        rows += excitation_rows(wide, high, long, len(rows) - 1)
+    rows.append(conv_row(wide, out_channels, high, long, inputs=(len(rows) - 1,), activation=None))
     if stride == 1 and in_channels == out_channels:
         last = len(rows) - 1
-        rows.append(_row("add", out_channels, out_channels, high, long, inputs=(last, -1)))
+        rows.append(layer_row("add", out_channels, out_channels, high, long, inputs=(last, -1)))
     return rows
 
 
@@ -165,7 +158,7 @@ def mobile_stem(
     """Return a 3 x 3 convolution with norm and activation."""
     _, height, width = shape
     return [
-        _conv(
+        conv_row(
             *(in_channels, out_channels, height, width, 3, stride),
             inputs=(-1,),
             activation=activation,
@@ -215,12 +208,14 @@ def mobile_head(
     wide = in_channels
     if features:
         wide = middle(in_channels, features)
-        rows.append(_conv(in_channels, wide, height, width, inputs=(-1,), activation=activation))
-    rows.append(_row("pool", wide, wide, height, width, mode="global_avg", inputs=(len(rows) - 1,)))
+        rows.append(conv_row(in_channels, wide, height, width, inputs=(-1,), activation=activation))
+    rows.append(
+        layer_row("pool", wide, wide, height, width, mode="global_avg", inputs=(len(rows) - 1,))
+    )
     if hidden:
         more = middle(in_channels, hidden)
         rows.append(
-            _row(
+            layer_row(
                 *("linear", wide, more, 1, 1),
                 bias=bias,
                 activation=activation,
@@ -228,7 +223,7 @@ def mobile_head(
             )
         )
         wide = more
-    rows.append(_row("linear", wide, num_classes, 1, 1, bias=True, inputs=(len(rows) - 1,)))
+    rows.append(layer_row("linear", wide, num_classes, 1, 1, bias=True, inputs=(len(rows) - 1,)))
     return rows
 
 
@@ -251,11 +246,33 @@ def mobile_head_module(
     return head(in_channels, wide, more, num_classes, activation, bias)
 
 
-def _after(side: int, stride: int) -> int:
+def excitation_rows(channels: int, height: int, width: int, read: int) -> Rows:
+    """Return squeeze and excitation, with a hard sigmoid, of what row `read` hands on: the rows
+    right behind it."""
+    inner = squeezed(channels)
+    return [
+        layer_row("pool", channels, channels, height, width, mode="global_avg", inputs=(read,)),
+        layer_row("conv", channels, inner, 1, 1, bias=True, activation="relu", inputs=(read + 1,)),
+        layer_row(
+            *("conv", inner, channels, 1, 1),
+            bias=True,
+            activation="hardsigmoid",
+            inputs=(read + 2,),
+        ),
+        layer_row(
+            *("mul", channels, channels, height, width),
+            inputs=(read, read + 3),
+            reads=channels * height * width + channels,
+        ),
+    ]
+
+
+def after_stride(side: int, stride: int) -> int:
+    """Return a side behind a convolution."""
     return (side - 1) // stride + 1  # of an odd kernel with padding (kernel - 1) / 2
 
 
-def _conv(
+def conv_row(
     in_channels: int,
     out_channels: int,
     height: int,
@@ -264,15 +281,17 @@ def _conv(
     stride: int = 1,
     **more: Any,
 ) -> dict[str, Any]:
-    return _row(
+    """Return a row of a convolution with a norm behind it."""
+    return layer_row(
         *("conv", in_channels, out_channels, height, width),
         **{"kernel": kernel, "stride": stride, "padding": kernel // 2, "norm": "output", **more},
     )
 
 
-def _row(
+def layer_row(
     kind: str, in_channels: int, out_channels: int, height: int, width: int, **more: Any
 ) -> dict[str, Any]:
+    """Return a row of any kind."""
     return {
         "kind": kind,
         "in_channels": in_channels,
