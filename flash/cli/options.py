@@ -152,7 +152,8 @@ def _prepare_search(parser: ArgumentParser) -> None:
     parser.epilog = SEARCH_EXAMPLES
     add = parser.add_argument
     add("space", metavar="SPACE", help="densenet, resnet, wide-resnet, mobilenet-v2, "
-        "mobilenet-v3, convnext, vit, decoder, mcunet, fbnet-v2, hurricane, a plugin's, or a file")  # fmt: skip
+        "mobilenet-v3, convnext, vit, decoder, mcunet, hurricane, fbnet-v2, a plugin's, or "
+        "a file")  # fmt: skip
     add("target", metavar="TARGET", nargs="*", help="names or files of targets")
     _fleet_options(parser)
     add_budgets(parser)

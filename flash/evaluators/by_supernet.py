@@ -71,6 +71,9 @@ class SupernetEvaluator(Evaluator):
 
     Notes
     -----
+    A method that trains weights together with its distribution (fp-nas and parsec, by their option
+    weights) has a supernet of its own below `out`: `joined`, after the search.
+
     What an evaluation costs (`SearchResult.trace`) leaves the training out, which is all methods'
     alike; a supernet that a method has trained for part of the space (hurricane) is counted in.
     """
@@ -96,6 +99,7 @@ class SupernetEvaluator(Evaluator):
                 )
         self.calibration: int = integer("calibration", calibration, 2)
         self.supernet: Supernet | None = None
+        self.joined: Supernet | None = None  # what the last search trained with its distribution
         self.pools: Pools | None = None
         self.whole: int | None = None  # epochs of the whole space, where this is of a part
         self.dataset: Any = None

@@ -64,7 +64,6 @@ class _Run:
         self.at.logits[:] = np.array(state["logits"], dtype=np.float64)
         self.at.refresh()
         self.iterations, self.passes = state["iterations"], state["passes"]
-        self.sure = state["sure"]
         self.last = dict.fromkeys(map(tuple, state["last"]))
         columns = len(self.task.lengths)
         networks = np.array(state["networks"], dtype=np.int64).reshape(-1, columns)
@@ -86,8 +85,8 @@ class _Run:
     def train(self) -> str | None:
         """Train until the distribution is sure, or return what cut it short."""
         learner, most = self.learner, self.task.options["iterations"]
-        self._switch()
-        while not self.sure:
+        sure = self._is_sure()
+        while not sure:
             if learner.epochs is not None and learner.done >= learner.epochs:
                 return f"epochs={learner.epochs}"
             epoch = learner.done
@@ -95,19 +94,21 @@ class _Run:
                 if self.iterations >= most:
                     return f"iterations={most}"
                 self._iterate(batches, warm=epoch < self.task.options["warmup"])
-                if self.sure:
+                if self._is_sure():
                     break
-            learner.keep(epoch + 1, self.state, self.sure or epoch + 1 == learner.epochs)
+            sure = self._is_sure()
+            learner.keep(epoch + 1, self.state, sure or epoch + 1 == learner.epochs)
         return None
 
-    def _switch(self) -> None:
-        """Look at the entropy: whether the search is over, or cells become joint."""
+    def _is_sure(self) -> bool:
+        """Return whether the entropy says that the search is over; or cells become joint."""
         options, entropy = self.task.options, self.at.entropy
         self.sure = entropy <= options["ends_at"] * self.first
         if self.joint is not None and not self.sure and entropy <= options["joint_at"] * self.first:
             if len(self.joint) < len(self.at.columns):
                 self.at = self.at.joined(self.joint, self.task.lengths)
             self.joint = None
+        return self.sure
 
     def _iterate(self, batches: Any, warm: bool) -> None:
         from ..base.seeds import stream
@@ -128,9 +129,7 @@ class _Run:
         counted = options["images"]
         self.learner.learn(networks, times, batches[0], self.iterations, counted)
         if not warm:
-            likely = np.array(
-                self.learner.weigh(networks, batches[1], self.iterations, counted)
-            )
+            likely = np.array(self.learner.weigh(networks, batches[1], self.iterations, counted))
             q = np.zeros(len(rows))
             q[real] = np.exp(likely[place] - likely.max())
             q /= q.sum()
@@ -142,7 +141,6 @@ class _Run:
             del self.last[next(iter(self.last))]
         self.passes += len(networks)
         self.iterations += 1
-        self._switch()
 
     def answer(self) -> Rows | None:
         """Return the most probable network within the budgets, shape (1, variables)."""
@@ -194,7 +192,11 @@ def descend_jointly(task: Task, at: Distribution, joint: Groups | None) -> None:
     judge = cast("SupernetEvaluator", task.evaluator)
     base = int(task.rng.integers(1 << 62))
     search = {
-        "options": dict(task.options),
+        # how far it may go tells no two runs apart: one that was cut short may be let go on
+        "options": {
+            k: one for k, one in task.options.items() if k not in ("iterations", "ends_at")
+        },
+        "factors": [len(at.columns), at.parameters],
         "target": digest(task.target.to_dict()),
         "limits": [str(one) for one in task.limits],
         "draws": base,
@@ -210,7 +212,8 @@ def descend_jointly(task: Task, at: Distribution, joint: Groups | None) -> None:
             cut = "an interrupt" if isinstance(stop, KeyboardInterrupt) else stop.why or "a limit"
         own = SupernetEvaluator(learner.supernet, calibration=judge.calibration)
         task.judge_by(own, earlier)
-        judge.supernet = learner.supernet
+        judge.joined = learner.supernet
+        learner.supernet.module.eval()  # no dropout where networks are scored
         found = run.answer()
         scores: list[float] = []
         if found is not None and not isinstance(ended, KeyboardInterrupt):

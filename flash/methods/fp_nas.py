@@ -49,8 +49,18 @@ if TYPE_CHECKING:
     from ._task import Answers, Task
 
 __all__ = [
-    *("OPTIONS", "Distribution", "Scale", "count_for", "descend", "factorised", "given_counts"),
-    *("joint_groups", "layers_of", "less_cost", "run", "unfit_options"),
+    "OPTIONS",
+    "Distribution",
+    "Scale",
+    "count_for",
+    "descend",
+    "factorised",
+    "given_counts",
+    "joint_groups",
+    "layers_of",
+    "less_cost",
+    "run",
+    "unfit_options",
 ]
 
 MOST_CHOICES = 16  # of a variable, above which it is drawn by two digits at first
@@ -85,9 +95,7 @@ OPTIONS = {
     "images": MethodOption(
         8.0, 0.0, 1e6, about="joint: images that a batch counts for; 0: all, as in the paper"
     ),
-    "warmup": MethodOption(
-        0, 0, 1 << 20, about="joint: epochs before the distribution moves"
-    ),
+    "warmup": MethodOption(0, 0, 1 << 20, about="joint: epochs before the distribution moves"),
 }
 
 
@@ -188,7 +196,7 @@ class Distribution:
         heap: list[tuple[float, tuple[int, ...], int]] = [(0.0, (0,) * len(counts), 0)]
         while heap:
             lost, ranks, last = heappop(heap)
-            yield self.rows(order[self._factors, list(ranks)][None])
+            yield self.rows(order[self._factors, np.array(ranks, dtype=np.int64)][None])
             for f in range(last, len(counts)):  # each set of ranks comes by one way only
                 if (rank := ranks[f] + 1) < counts[f]:
                     more = lost - loss[f, rank - 1] + loss[f, rank]

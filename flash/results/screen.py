@@ -76,6 +76,8 @@ def parts(result: SearchResult[Any]) -> list[Part]:
     if result.feasible is not None and result.samples:
         effort += f", {count(result.feasible)} of {count(result.samples)} rows within the budgets"
     lines.append(f"{result.method}, {effort}, {duration(result.elapsed_s)}, seed {result.seed}")
+    if result.x is not None and not result.proven:  # what a method has to say of its end
+        lines += [f"note: {said}" for said in result.message.split("; ")[1:]]
     lines += [f"note: {flag}" for flag in result.flags]
     return lines
 

@@ -21,6 +21,7 @@ import math
 import os
 
 from ..base.checks import path_of
+from ..base.record import cached
 from ..errors import ArgumentError, TrainingError
 
 TYPE_CHECKING = False
@@ -94,7 +95,7 @@ class JointTraining:
                     f"{name} belongs to a supernet that is trained before the search, got "
                     f"{settings[name]!r}: where weights are trained jointly, the method draws"
                 )
-        given = settings.get("recipe")
+        given: Any = settings.get("recipe")
         epochs, batch = settings.get("epochs"), settings.get("batch_size")
         check_training(epochs, batch, given, root, None)
         torch = require("weights that are trained jointly", "train", "torch")
@@ -127,7 +128,7 @@ class JointTraining:
         facts: dict[str, Any] = {
             "space": found.to_dict(),
             "seed": seed,
-            "recipe": {**self.recipe.to_dict(), "epochs": self.epochs},
+            "recipe": {k: one for k, one in self.recipe.to_dict().items() if k != "epochs"},
             "dataset": images.fingerprint(),
             "device": place.partition(":")[0],
             "sampling": KIND,
@@ -229,14 +230,12 @@ class JointTraining:
             learnt = moved, y[rows.to(y.device)]
             yield learnt, (others.contiguous(**layout), y[other_rows.to(y.device)])
 
-    @property
+    @cached
     def steps(self) -> int:
         """Of an epoch."""
         first, second = halves(len(self.supernet.data["train_y"]), self.supernet.seed)
         size = self.recipe.batch_size
-        return min(
-            sum(1 for one in half.split(size) if len(one) > 1) for half in (first, second)
-        )
+        return min(sum(1 for one in half.split(size) if len(one) > 1) for half in (first, second))
 
     def learn(
         self,

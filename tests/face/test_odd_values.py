@@ -144,6 +144,7 @@ def calls() -> dict[str, Call]:
         "Option": (flash.Option, {"build": block}),
         "MobileNetV3": (flash.MobileNetV3, {}),
         "MCUNet": (flash.MCUNet, {}),
+        "FBNetV2": (flash.FBNetV2, {}),
         "Hurricane": (flash.Hurricane, {}),
         "ViT": (flash.ViT, {}),
         "Decoder": (flash.Decoder, {}),

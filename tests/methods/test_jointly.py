@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +63,7 @@ def searched(out: Path, space: Any = SPACE, method: str = "fp-nas", **more: Any)
 
 
 def state_of(judge: Any) -> dict[str, Any]:
-    path = f"{judge.supernet.folder}/checkpoints/0000-0.pt"
+    path = f"{judge.joined.folder}/checkpoints/0000-0.pt"
     found: dict[str, Any] = torch.load(path, weights_only=True)
     return found
 
@@ -141,7 +141,9 @@ def test_the_weights_step_along_the_gradient_of_the_mixture(space: Any, counted:
     rng = np.random.default_rng(0)
     rows = [[int(rng.integers(n)) for n in space.lengths] for _ in range(4)]
     subnets, times = [weights.subnet(row) for row in rows], [1, 3, 2, 1]
-    images = torch.randn(12, 3, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    images = torch.randn(
+        12, 3, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
     labels = torch.arange(12) % 10
     means = torch.stack(
         [-torch.nn.functional.cross_entropy(module(images, one).float(), labels) for one in subnets]
@@ -209,13 +211,13 @@ def test_networks_by_their_probability(joint: bool) -> None:
     every = list(product(range(3), range(2), range(4)))
     assert sorted(found) == every
 
-    def p(row: tuple[int, ...]) -> float:
+    def p(row: Any) -> float:
         if joint:
             return float(at.p[0, every.index(row)])
         return float(np.prod([at.p[k, one] for k, one in enumerate(row)]))
 
     shares = [p(row) for row in found]
-    assert all(a >= b - 1e-12 for a, b in zip(shares, shares[1:], strict=False))
+    assert all(a >= b - 1e-12 for a, b in pairwise(shares))
 
 
 def test_halves_are_apart_and_all_images() -> None:
@@ -242,44 +244,61 @@ def test_a_run_is_its_seeds_and_users_can_cut_its_supernet(tmp_path: Path) -> No
     assert state["asked"] + 1 == result.samples > result.nfev  # and the answer, in the end
     assert "trained with the distribution" in result.message
     assert "cut short" not in result.message
-    assert judge.supernet.folder in result.message
-    loaded = flash.Supernet.load(judge.supernet.folder, "digits", space=SPACE)
+    assert judge.joined.folder in result.message
+    loaded = flash.Supernet.load(judge.joined.folder, "digits", space=SPACE)
     assert loaded.score([list(result.x)]) == [result.accuracy]
     module = loaded.recalibrate(loaded.cut(list(result.x)))
     assert sum(one.numel() for one in module.parameters()) == result.params
     # what is trained is recalled, and another seed is another run beside it
-    before = (tmp_path / "one").stat().st_mtime_ns, os.listdir(tmp_path / "one")
+    before = sorted((tmp_path / "one").iterdir())
     recalled, _ = searched(tmp_path / "one", seed=4)
     assert (recalled.x, recalled.samples, recalled.nfev) == (result.x, result.samples, result.nfev)
-    assert os.listdir(tmp_path / "one") == before[1]
+    assert sorted((tmp_path / "one").iterdir()) == before
     searched(tmp_path / "one", seed=5)
-    assert len(os.listdir(tmp_path / "one")) == 2
+    assert len(list((tmp_path / "one").iterdir())) == 2
 
 
 def test_a_run_that_was_interrupted_goes_on_to_the_same_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, judge = searched(tmp_path / "whole", seed=1)
+    slow = {"learning_rate": 0.5}
+    whole, judge = searched(tmp_path / "whole", seed=1, options=slow)
     learn = JointTraining.learn
 
     def interrupted(self: Any, networks: Any, times: Any, batch: Any, at: int, *more: Any) -> None:
-        if at == 30:  # in the second epoch
+        if at == 30:  # in the second epoch of 23 steps
             raise KeyboardInterrupt
         learn(self, networks, times, batch, at, *more)
 
     monkeypatch.setattr(JointTraining, "learn", interrupted)
-    cut, _ = searched(tmp_path / "part", seed=1)
+    cut, _ = searched(tmp_path / "part", seed=1, options=slow)
     assert cut.stopped == "interrupt"
     assert "cut short by an interrupt with the entropy at" in cut.message
     assert cut.accuracy is not None  # of the weights that were there
     assert cut.samples < whole.samples
     monkeypatch.setattr(JointTraining, "learn", learn)
-    found, other = searched(tmp_path / "part", seed=1)
+    found, other = searched(tmp_path / "part", seed=1, options=slow)
     assert (found.x, found.accuracy, found.samples, found.nfev) == (
         *(whole.x, whole.accuracy, whole.samples, whole.nfev),
     )
     for key, tensor in state_of(judge)["module"].items():
         assert torch.equal(tensor, state_of(other)["module"][key]), key
+
+
+def test_a_run_that_was_cut_short_may_be_let_go_on(tmp_path: Path) -> None:
+    slow = {"learning_rate": 0.5}
+    whole, _ = searched(tmp_path / "whole", options=slow)
+    cut, _ = searched(tmp_path / "part", options={**slow, "iterations": 30})
+    assert "cut short by iterations=30" in cut.message
+    found, judge = searched(tmp_path / "part", options=slow)
+    assert len(list((tmp_path / "part").iterdir())) == 1
+    assert (found.x, found.accuracy, found.samples, found.nfev) == (
+        *(whole.x, whole.accuracy, whole.samples, whole.nfev),
+    )
+    # an end that was passed long ago is where it is
+    again, _ = searched(tmp_path / "part", options={**slow, "ends_at": 0.5})
+    assert (again.x, again.samples) == (found.x, found.samples)
+    assert state_of(judge)["search"]["asked"] + 1 == again.samples
 
 
 @pytest.mark.slow
@@ -344,7 +363,7 @@ def test_answers_are_within_the_budgets(tmp_path: Path, monkeypatch: pytest.Monk
     known(monkeypatch, SPACE, largest)
     costs = sorted(SPACE.decode(i).macs for i in range(SPACE.size))
     for beta in (0.0, 1.0):  # with and without the soft constraint
-        result, judge = searched(
+        result, _ = searched(
             tmp_path / str(beta), max_macs=costs[2], options={"beta": beta, "iterations": 400}
         )
         assert result.x is not None
@@ -364,13 +383,12 @@ def test_the_soft_constraint_moves_the_distribution(
     shares = []
     for beta in (0.0, 3.0):
         _, judge = searched(
-            tmp_path / str(beta), max_macs=budget,
+            tmp_path / str(beta), max_macs=budget, method="parsec",
             options={"beta": beta, "learning_rate": 0.3, "ends_at": 0.0, "iterations": 120},
         )  # fmt: skip
         logits = np.array(state_of(judge)["search"]["logits"])
-        at = Distribution(
-            [np.array(group) for group in SPACE.groups if group], np.array(SPACE.lengths)
-        )
+        free = [[k for k in group if SPACE.lengths[k] > 1] for group in SPACE.groups]
+        at = Distribution([np.array(one) for one in free if one], np.array(SPACE.lengths))
         at.logits[:] = logits
         at.refresh()
         rows, _ = at.draw(np.random.default_rng(0), 200)
@@ -390,7 +408,7 @@ def test_the_soft_constraint_moves_the_distribution(
 def test_a_capped_run_says_so(
     more: dict[str, Any], told: str, stopped: str | None, tmp_path: Path
 ) -> None:
-    result, judge = searched(tmp_path, **more)
+    result, _ = searched(tmp_path, **more)
     assert told in result.message
     assert "% of the first, where 10 % ends a search" in result.message
     assert result.stopped == stopped
@@ -405,7 +423,7 @@ def test_a_run_capped_by_epochs_says_so(tmp_path: Path) -> None:
         options={"weights": "joint", "learning_rate": 1e-3},
     )  # fmt: skip
     assert "cut short by epochs=1" in result.message
-    steps = -(-718 // 64)  # images of a half, in batches
+    steps = -(-719 // 64)  # images of a half, in batches
     assert result.samples == 16 * steps + 1
 
 
@@ -426,10 +444,34 @@ def test_warm_epochs_leave_the_distribution_alone(tmp_path: Path) -> None:
 
 
 def test_a_space_of_blocks(tmp_path: Path) -> None:
-    result, judge = searched(tmp_path, BLOCKS, options={"iterations": 30})
+    options = dict(BLOCKS.to_dict(), head=(0, 2))  # a head with dropout
+    space = flash.BlockSpace.from_dict(options)
+    judge = flash.SupernetEvaluator("digits", out=tmp_path, epochs=2)
+    result = flash.search(space, "pixel-3", method="fp-nas", evaluator=judge, options=FAST)
     assert isinstance(result.architecture, flash.BlockNetwork)
-    loaded = flash.Supernet.load(judge.supernet.folder, "digits")
+    loaded = flash.Supernet.load(judge.joined.folder, "digits")
     assert loaded.score([list(result.x)]) == [result.accuracy]
+    last = loaded.score(state_of(judge)["search"]["last"])
+    told = f"of the {len(last)} networks within the budgets drawn last the best has accuracy "
+    assert f"{told}{max(last):.4f} by these weights" in result.message
+
+
+def test_the_evaluator_has_its_own_supernet_for_other_methods(tmp_path: Path) -> None:
+    judge = flash.SupernetEvaluator("digits", out=tmp_path, epochs=1)
+    flash.search(SPACE, "pixel-3", method="parsec", evaluator=judge, options=FAST)
+    assert judge.supernet is None
+    flash.search(SPACE, "pixel-3", method="random", evaluator=judge, max_evals=2)
+    assert judge.supernet is not None
+    assert judge.joined is not None
+    assert judge.supernet.folder == str(tmp_path) != judge.joined.folder
+
+
+def test_a_space_of_one_network(tmp_path: Path) -> None:
+    one = flash.ResNet(widths=[4], depths=[1], cells=2, skips=WHOLE, resolution=8)
+    result, _ = searched(tmp_path, one)
+    assert result.x is not None
+    (only,) = Distribution([], np.array([1, 1])).by_probability()
+    assert only.tolist() == [[0, 0]]
 
 
 # what is refused, before any work
@@ -439,7 +481,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     joint = {"weights": "joint"}
     given: dict[str, Any] = {"method": "fp-nas", "options": joint}
     judge = flash.SupernetEvaluator("digits", out=tmp_path / "x")
-    with pytest.raises(ArgumentError, match="'joint' needs a SupernetEvaluator of a dataset.*by nn"):
+    with pytest.raises(ArgumentError, match="'joint' needs a SupernetEvaluator of a dataset"):
         flash.search("densenet", "rram", **given)
     with pytest.raises(ArgumentError, match=r"must be one of 'given', 'joint', got 'both'"):
         flash.search(SPACE, "pixel-3", method="parsec", options={"weights": "both"})
@@ -451,20 +493,22 @@ def test_what_is_refused(tmp_path: Path) -> None:
         flash.search(SPACE, "pixel-3", method="fp-nas", options={"warmup": 0.5})
     with pytest.raises(ArgumentError, match="objective must be 'accuracy' where weights"):
         flash.search(SPACE, "pixel-3", evaluator=judge, objective={"latency": -1}, **given)
-    with pytest.raises(ArgumentError, match="at most half of the 1437 training images.*got 800"):
+    with pytest.raises(ArgumentError, match=r"at most half of the 1438 training images.*got 800"):
         flash.search(
             SPACE, "pixel-3", **given,
             evaluator=flash.SupernetEvaluator("digits", out=tmp_path / "x", batch_size=800),
         )  # fmt: skip
-    with pytest.raises(ArgumentError, match="sampling belongs to a supernet that is trained before"):
+    with pytest.raises(
+        ArgumentError, match="sampling belongs to a supernet that is trained before"
+    ):
         flash.search(
             SPACE, "pixel-3", **given,
             evaluator=flash.SupernetEvaluator("digits", tmp_path / "x", sampling="single-path"),
         )  # fmt: skip
     assert not (tmp_path / "x").exists()
-    trained, own = searched(tmp_path / "trained")
+    _, own = searched(tmp_path / "trained")
     with pytest.raises(ArgumentError, match="got one of a trained supernet"):
-        flash.search(SPACE, "pixel-3", evaluator=flash.SupernetEvaluator(own.supernet), **given)
+        flash.search(SPACE, "pixel-3", evaluator=flash.SupernetEvaluator(own.joined), **given)
 
 
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.claims.claim import judged
 from benchmarks.claims.methods import TUNED
 from benchmarks.common.files import PICTURES
-from benchmarks.report.format import table, triple, verdict
+from benchmarks.report.format import table, triple
 from benchmarks.report.measuring import told_by
 from benchmarks.report.plotting import drawn, pyplot_of
 from benchmarks.report.section import Section
@@ -263,6 +264,7 @@ def _adaptive(told: Told) -> str:
             own = title == "fp-nas"
             cut = _censored(other)
             least = "at least " if cut else ""
+            bound = f"{cut} runs were cut short" if cut else None
             rows.append(
                 (
                     one["about"],
@@ -275,7 +277,7 @@ def _adaptive(told: Told) -> str:
                     "" if own else triple(other["fewer_evaluations"]),
                     "" if own else triple(other["fewer_seconds"]),
                     "" if own else triple(other["worse"], 100.0),
-                    "" if own else verdict(other["fewer_samples"], FEWER),
+                    "" if own else judged(other["fewer_samples"][1:], FEWER, bound=bound),
                 )
             )
     return (

@@ -1,12 +1,13 @@
 """FBNetV2: the space that FP-NAS searches, of inverted residuals with all of their parts open.
 
 Wan et al., "FBNetV2: Differentiable Neural Architecture Search for Spatial and Channel Dimensions"
-(arXiv 2004.05565); Yan et al., FP-NAS (arXiv 2011.10949), search "FBNetV2-F": kernel, non-linearity,
-squeeze and excitation and expansion of each block, and channels. Ranges, strides and depths of the
-stages are a reconstruction from memory: the papers' tables were not at hand. What could be checked
-agrees: the networks that FBNetV2's authors published (F0 to F4, L1, L2, in mobile-vision) have
-channels of 16 to 24, 24 to 40, 48 to 64, 64 to 112 and 128 to 184 in these five stages, strides as
-here, kernels 3 and 5, expansions up to 6.9, and a head of 1,984 behind the mean.
+(arXiv 2004.05565); Yan et al., FP-NAS (arXiv 2011.10949), search "FBNetV2-F": kernel,
+non-linearity, squeeze and excitation, expansion and channels of each block. Ranges, strides and
+depths of the stages are a reconstruction from memory: the papers' tables were not at hand. What
+could be checked agrees: the networks that FBNetV2's authors published (F0 to F4, L1, L2, in
+mobile-vision) have channels of 16 to 24, 24 to 40, 48 to 64, 64 to 112 and 128 to 184 in these five
+stages, strides as here, kernels 3 and 5, expansions up to 6.9 (here 6), and a head of 1,984 behind
+the mean.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ def FBNetV2(
     ----------
     widths : sequence of int, list or Range
         Choices of each block's channels: one entry per stage, a number or several to choose from.
-        Default 16 to 28 by 4; 16 to 40, 48 to 96 and 72 to 128 by 8; 112 to 224 by 16 (reconstruction).
+        Default 16 to 28 by 4; 16 to 40, 48 to 96 and 72 to 128 by 8; 112 to 224 by 16
+        (reconstruction). Tables take 64 pairs of what a block reads and hands on.
     depths : sequence of int, default 3, 3, 3, 4, 4
         Blocks of each stage.
     strides : sequence of int, default 2, 2, 2, 1, 2
@@ -208,7 +210,7 @@ def _listed(name: str, given: Any) -> list[Any]:
 
 
 def _flags(given: Any) -> tuple[bool, ...]:
-    found = tuple(given) if is_list(given) else (given,)
+    found = tuple(items("se", given, 2)) if is_list(given) else (given,)
     if not found or any(not isinstance(one, bool) for one in found) or len(set(found)) < len(found):
         raise ArgumentTypeError(f"se must be True, False or both, got {shown(given)}")
     return found

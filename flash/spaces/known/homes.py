@@ -24,8 +24,8 @@ KNOWN: dict[str, tuple[str, str]] = {
     "vit": ("vit", "ViT"),
     "decoder": ("decoder", "Decoder"),
     "mcunet": ("mcunet", "MCUNet"),
-    "hurricane": ("hurricane", "Hurricane"),
     "fbnet-v2": ("fbnet_v2", "FBNetV2"),
+    "hurricane": ("hurricane", "Hurricane"),
 }
 _shared: dict[str, BlockSpace] = {}
 

@@ -38,6 +38,17 @@ CASES: dict[str, tuple[Callable[..., flash.BlockSpace], tuple[Any, ...], dict[st
     ),
     "a list of one": (flash.ConvNeXt, ("atto",), {"input": [(3, 64, 64)], "ratios": range(2, 4)}),
     "odd": (flash.MobileNetV3, ("small",), {"kernels": flash.Range(3, 7, 2), "bias": True}),
+    "each block": (
+        *(flash.FBNetV2, ()),
+        {
+            "widths": (flash.Range(16, 32, 8), [24]),
+            "depths": (2, 1),
+            "strides": [2, 1],
+            "se": True,
+            "activations": ["silu"],
+            "head": [6, 0],
+        },
+    ),
     "one of each": (flash.MCUNet, (), {"width_multipliers": 0.5, "resolution": 160, "bits": 16}),
 }
 
