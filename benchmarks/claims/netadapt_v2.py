@@ -285,6 +285,12 @@ def claims(told: dict[str, Any]) -> list[Claim]:
                 )
             known = judged((low, high), 1.8, bound="another baseline, another scale")
             ours = f"{100 * change[0]:+.2f} points, answers trained alone {limit}"
+            if what in one["main"]:
+                mean, *ends = (100 * end for end in one["main"][what]["difference"])
+                ours += (
+                    f"; in the mean over the other two, on and off, {mean:+.2f} "
+                    f"[{ends[0]:+.2f}, {ends[1]:+.2f}]"
+                )
             found.append(
                 Claim(
                     title, paper, ours, (low, high), seeds,
