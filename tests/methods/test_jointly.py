@@ -449,6 +449,8 @@ def test_a_space_of_blocks(tmp_path: Path) -> None:
     judge = flash.SupernetEvaluator("digits", out=tmp_path, epochs=2)
     result = flash.search(space, "pixel-3", method="fp-nas", evaluator=judge, options=FAST)
     assert isinstance(result.architecture, flash.BlockNetwork)
+    assert judge.joined is not None
+    assert result.x is not None
     loaded = flash.Supernet.load(judge.joined.folder, "digits")
     assert loaded.score([list(result.x)]) == [result.accuracy]
     last = loaded.score(state_of(judge)["search"]["last"])
