@@ -194,7 +194,7 @@ def test_data_that_are_none(dataset: Any, message: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"space": "densenet"}, "resnet, wide-resnet, mobilenet-v2 or a BypassSpace"),
+        ({"space": "densenet"}, "resnet, wide-resnet, mobilenet-v2, a BypassSpace or a BlockSpace"),
         ({"space": flash.ResNet(resolution=[8, 16])}, "one resolution"),
         ({"space": flash.ResNet(num_classes=4, resolution=8)}, "at least the 10 classes"),
         ({"sampling": "dropout"}, "sampling must be"),
