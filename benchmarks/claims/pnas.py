@@ -243,7 +243,7 @@ def _fewer(
             Claim(
                 f"models evaluated until {goal} is held, {TITLES[name]}, against {baseline}",
                 "up to 5x fewer",
-                f"{ratio:.2g}x: {counts[0]:.0f} by PNAS, {counts[1]:.0f}{least}",
+                f"{ratio:.3g}x: {counts[0]:.0f} by PNAS, {counts[1]:.0f}{least}",
                 (low, high),
                 seeds,
                 judged((low, high), FEWER, bound=bound),
@@ -255,7 +255,7 @@ def _fewer(
                 Claim(
                     f"compute of a search, {TITLES[name]}, against {baseline}",
                     "up to 8x less",
-                    f"{ratio:.2g}x by evaluations until {goal} is held",
+                    f"{ratio:.3g}x by evaluations until {goal} is held",
                     (low, high),
                     seeds,
                     judged((low, high), LESS, bound="trainings of a table cost alike"),
