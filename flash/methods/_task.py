@@ -212,7 +212,7 @@ class Task:
         """
         rows = self._rows(rows)
         if look:
-            self._look()
+            self.look()
         return self._over(self.ground.costs(rows))
 
     def evaluate(self, rows: Rows, *, over: bool = False) -> Answers:
@@ -267,7 +267,7 @@ class Task:
             raise Stop(None)
         if self.nfev - self._from >= self.ground.distinct:
             raise Stop(None)
-        self._look()
+        self.look()
         return Answers(merit, likely, accuracy, excess, metrics)
 
     def merits(self, accuracy: Floats, metrics: Floats) -> Floats:
@@ -280,7 +280,7 @@ class Task:
         Infinite where a row is no network. It only looks at costs, as `excess` does.
         """
         rows = self._rows(rows)
-        self._look()
+        self.look()
         return self.used(self.ground.costs(rows))
 
     def used(self, metrics: Floats) -> Floats:
@@ -321,7 +321,7 @@ class Task:
             At a limit. One evaluation of `max_evals` stays for the answer.
         """
         rows = self._rows(rows)
-        self._look()
+        self.look()
         fresh = {
             key: tuple(row)
             for key, row in zip(self.keys(rows), rows.tolist(), strict=True)
@@ -385,7 +385,7 @@ class Task:
         for first in range(0, len(fresh), size):
             if first:
                 try:
-                    self._look()
+                    self.look()
                 except Stop as early:
                     return early
             part = fresh[first : first + size]
@@ -497,7 +497,7 @@ class Task:
         score = self.ground.tabled and not self.evaluator.expensive
         return float(self.objective.report(float(merit), self.predictor if score else None))
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Stop at the time limit, or where a callback wants it."""
         if perf_counter() >= self.ends_at:
             raise Stop("time_limit_s")

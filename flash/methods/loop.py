@@ -59,6 +59,7 @@ def run(task: Task) -> None:
         "allowed": _allowed(task),
         "exponents": task.objective.exponents,
         "cost": options["cost"],
+        "look": task.look,
     }
     below = 0
     while True:

@@ -45,7 +45,9 @@ TURNS = 3  # one proposal of so many is the one with the largest mean
 # say together, and of what a prior expects
 LEAN, LEAN_OF_COLUMNS, LEAN_OF_PRIOR = 0.6, 0.8, 1.0
 FARTHEST = 5.0  # of what is known of networks, from what is usual
-PATIENCE = 200  # draws, each of some hundred rows
+PATIENCE = 200  # draws, each of some hundred rows,
+PATIENCE_BUILT = 32  # and where each network has to be built
+CHARGED = 16  # networks that are built and charged at a time, where that is one by one
 DRAWN = 256  # rows whose sizes say what is usual, and rows of a draw
 FUNCTIONS = 12  # drawn, and their best networks found by the exact solver, for a pool
 TABLES = 2_000_000  # rows of tables that are written for them, unless one function has more
@@ -119,7 +121,8 @@ def propose(
         "among" : rows of which to choose, or None;
         "allowed" : a function of rows, which says which of them may be trained at all;
         "exponents" : of the metrics in what is maximised, their weighted product, accuracy first;
-        None: accuracy alone.
+        None: accuracy alone;
+        "look" : called between networks that are charged one by one: what it raises ends it all.
 
     Raises
     ------
@@ -147,6 +150,7 @@ class _Proposing:
         self.bounds = np.array([self.limits[k] for k in self.limited])[:, None]
         self.options = options
         self.allowed: Callable[[Rows], NDArray[np.bool_]] | None = options.get("allowed")
+        self.look: Callable[[], None] | None = options.get("look")
         self.held = {tuple(row) for row in (*known.rows.tolist(), *known.pending.tolist())}
         among = options.get("among")
         self.listed = None if among is None else listed(ground, among, self.allowed)
@@ -204,7 +208,7 @@ class _Proposing:
                     if len(found) == n:
                         break
         else:
-            for _ in range(PATIENCE):
+            for _ in range(PATIENCE if self.ground.tabled else PATIENCE_BUILT):
                 rows = self.ground.draw(self.rng, DRAWN)
                 for row in map(tuple, rows[self._fits(rows)].tolist()):
                     if row not in self.held and row not in found and len(found) < n:
@@ -232,8 +236,12 @@ class _Proposing:
         member = self.ground.is_member(rows)
         if member is not None:
             may &= member
-        if may.any():
-            some = np.flatnonzero(may)
+        every = np.flatnonzero(may)
+        size = len(every) if self.ground.tabled else CHARGED
+        for first in range(0, len(every), max(1, size)):
+            if self.look is not None:
+                self.look()
+            some = every[first : first + size]
             metrics = self.ground.charge(rows[some])
             fits = np.isfinite(metrics[Metric.PARAMS])
             if self.limited:

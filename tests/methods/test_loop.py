@@ -174,3 +174,22 @@ def test_what_it_does_not_take() -> None:
             search(fake, options={option: 3})
     with pytest.raises(ArgumentError, match="samples"):
         search(fake, options={"samples": 2})
+
+
+def test_a_time_limit_holds_where_nothing_fits() -> None:
+    """Networks of cells are built one by one: drawing those within a budget took minutes."""
+    space = flash.PNASCells(filters=8, resolution=8)
+    calls: list[float] = []
+
+    def stop(event: object) -> bool:
+        calls.append(0.0)
+        return len(calls) > 3
+
+    result = flash.search(
+        space, "cpu-x86", max_latency_ms=1e-6, method="flash", callback=stop,
+        evaluator=lambda nets: [0.5] * len(nets), max_evals=10,
+    )  # fmt: skip
+    assert result.status == "NOT_FOUND"
+    assert "callback ended the search" in result.message
+    assert len(calls) == 4  # looked at between networks, not between proposals
+    assert result.nfev == 0
