@@ -1,4 +1,4 @@
-"""What NetAdaptV2 and HURRICANE claim, on supernets: ``python -m benchmarks.claims.supernets``.
+"""What supernets are worth, by the claims of NetAdaptV2: ``python -m benchmarks.claims.supernets``.
 
 Small networks on scikit-learn's digits (8 x 8 pixels), so that all of it runs on one core in some
 minutes; half of the images judge. Leaves supernets.json, of which the report makes a section. What
@@ -9,11 +9,10 @@ is trained is kept in the folder given: the same call goes on from it.
 
 rank       Kendall's tau of supernet scores with 24 networks trained alone, after so many passes
            (forward and backward over a batch), ordered dropout against single path
-steps      HURRICANE's two stages against SPOS's one, at equal supernet passes
-pools      pools per target against pools by MACs common to all, on three targets
 cost       seconds of a score against a training's, of a pass of one sampling against the other's
 
-NetAdaptV2's mechanisms switched on and off: `benchmarks.claims.netadapt_v2`.
+NetAdaptV2's mechanisms switched on and off: `benchmarks.claims.netadapt_v2`. HURRICANE's stages and
+pools: `benchmarks.claims.hurricane`.
 """
 
 from __future__ import annotations
@@ -41,12 +40,6 @@ WHOLE = flash.Range(32, 32, unit="width/32")
 RANKED = flash.ResNet(widths=[4, 8, 12], depths=[1, 2, 3], skips=WHOLE, cells=2, resolution=8)
 TRAINED = 24
 EPOCHS = (3, 8, 24)
-STAGED = flash.ResNet(
-    widths=([4, 8], [6, 12], [8, 16], [8, 16]), depths=[1, 2, 3], cells=4, resolution=8,
-    skips=flash.Range(0, 32, step=32, unit="width/32"),
-)  # fmt: skip
-STAGE_EPOCHS = (4, 16)
-TARGETS = ("cpu-x86", "rram", "systolic-32")
 DATA: dict[str, Any] = {"dataset": "digits", "test_fraction": 0.5, "batch_size": 32}
 ALONE = 8  # epochs of a network trained alone
 
@@ -183,96 +176,6 @@ def trained_alone(supernet: Any, row: Any, seed: int) -> float:
         return fit(module, data, recipe, seed=seed)["accuracy"]
 
 
-def middle(target: str) -> float:
-    """Return the latency that a third of the space's networks keep."""
-    index = STAGED.sample_indices(400, 0)
-    found = [flash.Target.load(target).cost(STAGED.decode(i)).latency_ms for i in index]
-    return float(np.quantile(found, 0.33))
-
-
-EVOLUTION = {"population": 20, "generations": 8, "parents": 5}
-
-
-def steps(bench: Bench) -> dict[str, Any]:
-    """Two stages against one, at equal supernet passes; the winner trained alone."""
-    target = "cpu-x86"
-    limit = middle(target)
-    out: dict[str, Any] = {"target": target, "max_latency_ms": limit, "epochs": list(STAGE_EPOCHS)}
-    out["passes_per_epoch"] = passes_per_epoch()
-    winners: dict[tuple[str, int], list[Any]] = {}
-    seconds: dict[str, list[list[float]]] = {"spos": [], "hurricane": []}
-    given: dict[str, Any] = {
-        "max_latency_ms": limit, "certify": False, "options": dict(EVOLUTION),
-    }  # fmt: skip
-    for epochs in STAGE_EPOCHS:
-        for method in seconds:
-            spent = []
-            for seed in bench.seeds:
-                settings = {name: DATA[name] for name in ("test_fraction", "batch_size")}
-                evaluator = flash.SupernetEvaluator(
-                    DATA["dataset"], bench.folder / f"{method}-{epochs}-{seed}", epochs=epochs,
-                    seed=seed, sampling="single-path", **settings,
-                )  # fmt: skip
-                began = perf_counter()
-                result = flash.search(
-                    STAGED, target, method=method, evaluator=evaluator, seed=seed, **given
-                )
-                spent.append(perf_counter() - began)
-                winners.setdefault((method, epochs), []).append(result.architecture)
-            seconds[method].append(spent)
-    # the control: HURRICANE's pools and budget, and no accuracies at all
-    for seed in bench.seeds:
-        result = flash.search(
-            STAGED, target, method="hurricane", evaluator=nothing, seed=seed, **given
-        )
-        winners.setdefault(("pools", 0), []).append(result.architecture)
-    samples = bench.alone("steps", [net for nets in winners.values() for net in nets])
-    values = iter([sample.accuracy for sample in samples])
-    alone = {key: [next(values) for _ in nets] for key, nets in winners.items()}
-    found = {name: [alone[name, epochs] for epochs in STAGE_EPOCHS] for name in seconds}
-    out["alone"], out["seconds"], out["pools_alone"] = found, seconds, alone["pools", 0]
-    out["against"] = [effect(a, b) for a, b in zip(found["spos"], found["hurricane"], strict=True)]
-    out["against_pools"] = effect(alone["pools", 0], found["hurricane"][-1])
-    out["until"] = passes_until(found, STAGE_EPOCHS, "spos", "hurricane")
-    return out
-
-
-def nothing(nets: list[Any]) -> list[float]:
-    """Hold all networks for equally accurate."""
-    return [0.5] * len(nets)
-
-
-def pools(bench: Bench) -> dict[str, Any]:
-    """Pools per target against one common pool, the same supernet for both."""
-    out: dict[str, Any] = {"targets": {}}
-    nets = [bench.supernet("staged", STAGED, seed, 16, "single-path") for seed in bench.seeds]
-    profiles = ("macs", "model")
-    winners: list[Any] = []
-    scores: dict[tuple[str, str], list[float]] = {}
-    for target in TARGETS:
-        limit = middle(target)
-        for profile in profiles:
-            for seed, net in zip(bench.seeds, nets, strict=True):
-                result = flash.search(
-                    STAGED, target, method="hurricane", evaluator=flash.SupernetEvaluator(net),
-                    max_latency_ms=limit, seed=seed, certify=False,
-                    options={**EVOLUTION, "profile": profile, "pool": 4},
-                )  # fmt: skip
-                scores.setdefault((target, profile), []).append(result.accuracy or 0.0)
-                winners.append(result.architecture)
-    values = iter([sample.accuracy for sample in bench.alone("pools", winners)])
-    for target in TARGETS:
-        common, own = ([next(values) for _ in nets] for _ in profiles)
-        out["targets"][target] = {
-            "max_latency_ms": middle(target),
-            "common": common,
-            "own": own,
-            "alone": effect(common, own),
-            "score": effect(scores[target, "macs"], scores[target, "model"]),
-        }
-    return out
-
-
 def cost(bench: Bench) -> dict[str, Any]:
     """Seconds of a score against seconds of a training, of the same networks, default recipes."""
     nets = RANKED.sample(6, seed=2)
@@ -307,8 +210,6 @@ def cost(bench: Bench) -> dict[str, Any]:
 SECTIONS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "cost": cost,
     "rank": rank,
-    "steps": steps,
-    "pools": pools,
 }
 
 

@@ -1,4 +1,4 @@
-"""What NetAdaptV2 and HURRICANE claim, from what `benchmarks.claims.supernets` left."""
+"""What supernets are worth, from what `benchmarks.claims.supernets` left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.report.format import table, verdict
 from benchmarks.report.section import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from benchmarks.report.section import Told
@@ -20,7 +20,6 @@ HOW = (
     "a batch of 32. Differences are means over seeds, in brackets their 95 % bootstrap intervals; "
     "d is the mean difference over its standard deviation.\n"
 )
-CLAIMED_PASSES = 1.0 / (1.0 - 0.304)  # HURRICANE: 30.4 % less training
 
 
 def write(told: Told, pictures: Iterable[str]) -> str:
@@ -28,9 +27,9 @@ def write(told: Told, pictures: Iterable[str]) -> str:
     if "supernets" not in told:
         return ""
     found = told["supernets"]
-    writers = {"rank": _rank, "steps": _steps, "pools": _pools, "cost": _cost}
+    writers = {"rank": _rank, "cost": _cost}
     seeds = ", ".join(f"{name} {found[name]['seeds']}" for name in writers if name in found)
-    parts = [f"## Supernets: NetAdaptV2 and HURRICANE\n\nSeeds: {seeds}. {HOW}"]
+    parts = [f"## Supernets\n\nSeeds: {seeds}. {HOW}"]
     parts += [one(found[name]) for name, one in writers.items() if name in found]
     return "\n".join(parts)
 
@@ -88,47 +87,6 @@ def _rank(one: Mapping[str, Any]) -> str:
         + "\n"
         + _until(one["until"], "single-path", "ordered-dropout", 1.0)
     )
-
-
-def _steps(one: Mapping[str, Any]) -> str:
-    rows = [
-        (
-            epochs * one["passes_per_epoch"],
-            f"{against['first']:.3f}",
-            f"{against['second']:.3f}",
-            shown(against),
-            judged(against),
-        )
-        for epochs, against in zip(one["epochs"], one["against"], strict=True)
-    ]
-    head = ("supernet passes", "SPOS", "HURRICANE", "difference", "better at equal training")
-    control = one["against_pools"]
-    return (
-        "### HURRICANE: two stages against one, at equal supernet passes\n\n"
-        f"Accuracy of the winner trained alone, {one['target']} within "
-        f"{one['max_latency_ms']:.3g} ms.\n\n"
-        + table(head, rows)
-        + "\n"
-        + _until(one["until"], "spos", "hurricane", CLAIMED_PASSES)
-        + f"HURRICANE's pools with no supernet at all reach {control['first']:.3f}; with the most "
-        f"passes {shown(control)} on top: {judged(control)}.\n"
-    )
-
-
-def _pools(one: Mapping[str, Any]) -> str:
-    rows: list[Sequence[str]] = [
-        (
-            target,
-            f"{told['max_latency_ms']:.3g}",
-            f"{told['alone']['first']:.3f}",
-            f"{told['alone']['second']:.3f}",
-            shown(told["alone"]),
-            judged(told["alone"]),
-        )
-        for target, told in one["targets"].items()
-    ]
-    head = ("target", "budget ms", "common pool", "own pool", "difference", "own pools are better")
-    return "### HURRICANE: pools per target against one common pool\n\n" + table(head, rows)
 
 
 def _cost(one: Mapping[str, Any]) -> str:
