@@ -24,7 +24,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from scipy.stats import kendalltau
 
 import flash
