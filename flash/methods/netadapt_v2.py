@@ -19,8 +19,9 @@ Ours, since a layer of a quarter of its filters may cost more than one of all of
 (concatenations, channels that fill no vector): where no move lowers the resource, layers change
 jointly, to the network of least resource that their choices give (`Lookups.least`, which asks for
 no evaluation); and where the descent ends above the budgets, it crosses to the least network of the
-space. What `max_evals` leaves after the descent goes to networks round the best ones within the
-budgets, random layers of which are drawn anew and brought to the budget as in a step. A descent
+space. What `max_evals` leaves after the descent goes to some networks drawn at random within the
+budgets, and then to networks round the best ones, random layers of which are drawn anew and brought
+to the budget as in a step. A descent
 that was given no `max_evals` ends at the budget.
 
 NetAdapt (Yang et al., arXiv 1804.03230), its baseline, shrinks one layer at a time:
@@ -68,6 +69,7 @@ OPTIONS = {
     "measure": MethodOption(False, about="measure latency here instead of asking the target"),
 }
 USUAL_SAMPLES = 50
+EXPLORED, EXPLORING = 32, 16  # networks drawn at random after the descent, and draws for them
 FEWEST_SAMPLES = 4  # of a step, where max_evals is small: there are fewer steps instead
 MORE_STEPS = 4  # times `iterations`, after which a descent that falls behind its targets ends
 MOVES = 1 << 12  # single shrinkings of a sample, before it stays above its target
@@ -492,11 +494,13 @@ def refine(at: Descent) -> None:
     best: dict[object, tuple[float, Rows]] = {}
     parents: list[Rows] = [np.array(task.best.row, dtype=np.int64)]
     stale = 0
+    rows = _explored(at, min(EXPLORED, ((task.max_evals or 0) - task.nfev) // 2))
     while stale < STALE:
         before = task.nfev
-        left = (task.max_evals or 0) - before
-        batch = min(max(left // SHARE, FEWEST), ATMOST)
-        rows = _around(at, parents, batch) if stale < STALE // 4 else _elsewhere(at, stale)
+        if not len(rows):
+            left = (task.max_evals or 0) - before
+            batch = min(max(left // SHARE, FEWEST), ATMOST)
+            rows = _around(at, parents, batch) if stale < STALE // 4 else _elsewhere(at, stale)
         found = task.evaluate(rows)
         stale = 0 if task.nfev > before else stale + 1
         for key, merit, one in zip(task.keys(rows), found.merit.tolist(), rows, strict=True):
@@ -504,6 +508,26 @@ def refine(at: Descent) -> None:
                 best[key] = (merit, one)
         best = _kept(at, best)
         parents = [one for _, one in best.values()] or parents
+        rows = rows[:0]
+
+
+def _explored(at: Descent, n: int) -> Rows:
+    """Return up to `n` networks within the budgets, drawn at random.
+
+    What is good need not lie near the largest network: NN-Degree of a bypass space counts channels
+    that are passed on, of which the largest has none.
+    """
+    task = at.task
+    found = np.empty((0, len(task.lengths)), dtype=np.int64)
+    if at.measured:
+        return found
+    size = 256 if task.ground.tabled or at.lookups is not None else 16
+    for _ in range(EXPLORING):
+        if len(found) >= n:
+            break
+        rows = task.canonical(task.draw(size))
+        found = np.concatenate([found, rows[task.excess(rows) == 0.0]])
+    return found[:n]
 
 
 def _kept(at: Descent, found: dict[object, tuple[float, Rows]]) -> dict[object, tuple[float, Rows]]:
