@@ -279,7 +279,7 @@ def refuse_mesh(target: Any, what: str) -> None:
     ------
     ArgumentError
     """
-    if (target.parameters or {}).get("interconnect") == "mesh":
+    if target.meshed:
         raise ArgumentError(
             f"{what} cannot be searched on target {target.name!r}: on a mesh of tiles a layer's "
             "costs depend on the layer before it; Target.cost charges such networks one by one, "

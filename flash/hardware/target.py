@@ -313,6 +313,12 @@ class Target(Record):
         `Network.with_bits` of 8. By its parameter ``int8``."""
         return bool((self.parameters or {}).get("int8", False))
 
+    @property
+    def meshed(self) -> bool:
+        """Whether a layer's cost depends on the tiles of the layer before it: see
+        `flash.hardware.mesh`. By its parameter ``interconnect``."""
+        return (self.parameters or {}).get("interconnect") == "mesh"
+
     @cached
     def memory_budgets(self) -> dict[str, float]:
         """What the device has for a network: budgets that a search holds unless others are given.

@@ -184,7 +184,7 @@ def compile_blocks(
         If an option is not accepted, the target has several tiles, or a total leaves the range that
         is exact.
     """
-    if (target.parameters or {}).get("interconnect") == "mesh":
+    if target.meshed:
         from ..hardware.mesh import refuse_mesh
 
         refuse_mesh(target, "a BlockSpace")

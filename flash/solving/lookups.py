@@ -224,7 +224,9 @@ def _kept(states: NDArray[np.int64], used: Floats) -> NDArray[np.int64]:
 
 def lookups_of(space: Any, target: Target) -> Lookups | None:
     """Return a space's lookup tables on a target, kept with the space; None where none hold."""
-    if not hasattr(space, "piece") or target.tiles is not None or target.table is not None:
+    if not hasattr(space, "piece") or target.meshed:
+        return None
+    if target.tiles is not None or target.table is not None:
         return None
     kept = space.lookups
     found: tuple[Target, Lookups | None] | None = kept.get(id(target))

@@ -247,5 +247,8 @@ def test_columns_are_put_beside_others() -> None:
             tables.with_columns(wrong, links)  # type: ignore[arg-type]
     joined = [(1, one, {}), (1, one, {Column.SCORE: np.zeros(1)})]
     coupled = Tables.from_arrays([(constant, joined)], links)  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="boundaries"):
-        coupled.with_columns({}, links)
+    assert coupled.joined
+    both = coupled.with_columns({Column.PARAMS: [[np.array([5.0, 6.0])] * 2]}, links)
+    assert both.joined  # boundaries stay with the columns that have them
+    with pytest.raises(ValueError, match="score has boundaries, and keeps its rows"):
+        coupled.with_columns({Column.SCORE: [[np.array([5.0, 6.0])] * 2]}, links)

@@ -91,8 +91,10 @@ def test_evaluators(tmp_path: Path) -> None:
     again = flash.search(space, "cpu-x86", evaluator=fresh, **given)
     assert again.accuracy == found.accuracy
     supernet = flash.SupernetEvaluator("digits", tmp_path / "s", epochs=1)
-    with pytest.raises(ArgumentError, match="for a supernet, got 'trained'"):
-        flash.search(space, "cpu-x86", evaluator=supernet, **given)
+    scored = flash.search(space, "cpu-x86", evaluator=supernet, **given)
+    assert scored.scored_by == "supernet"
+    assert scored.architecture is not None
+    assert scored.accuracy == supernet.trained(space).score([scored.architecture])[0]
 
 
 def test_measured_as_torch_runs_them() -> None:
