@@ -172,17 +172,24 @@ class Comparison(Record, Generic[N]):
         lines += ["", (rows, 1, True), ""]
         seeds = max(len(runs) for runs in self.runs.values())
         lines.append(
-            f"{seeds} seed{'s' * (seeds > 1)}; objective: median of the runs that found a network; "
-            "gap: 1 - objective / optimum, its mean over them;\nin brackets 95 % bootstrap "
-            "intervals; used: evaluations of a whole run, median; feasible: share of the rows "
-            "asked for that was within the budgets;\nevaluations and time in expectation until the "
-            f"quality to reach; fewer: evaluations of {self.baseline} over the method's"
+            f"{seeds} seed{'s' * (seeds > 1)}; objective: median of the runs that found a network\n"
+            "gap: 1 - objective / optimum, its mean over them; in brackets 95 % intervals\n"
+            "used: evaluations of a whole run, median; feasible: share of the rows asked for that "
+            "was within the budgets\nevaluations and time: in expectation until the quality to "
+            f"reach; fewer: evaluations of {self.baseline} over the method's"
         )
         for name, own in (self.options or {}).items():
             told = ", ".join(f"{option} {value}" for option, value in own.items())
             lines.append(f"{name}: {told}")
         lines += [f"left out: {name}: {why}" for name, why in self.skipped.items()]
+        lines += [f"note: {one}" for one in self._doubts()]
         return lines
+
+    def _doubts(self) -> list[str]:
+        """Return what speaks against the target's costs, whatever the network."""
+        for run in (one for runs in self.runs.values() for one in runs if one.success):
+            return [one for one in run.flags if one.startswith(f"{run.target} is ")]
+        return []
 
     __repr__ = __str__
 

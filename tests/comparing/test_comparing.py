@@ -368,3 +368,13 @@ def test_bootstrap_intervals_hold_the_mean_as_often_as_they_say() -> None:
     found = statistics.ratio(same, same, "evaluations")
     assert found is not None
     assert found[1] < 1.0 == found[0] < found[2]
+
+
+def test_what_speaks_against_the_costs_is_said() -> None:
+    given: dict[str, Any] = {"seeds": 1, "max_evals": 4}
+    told = str(flash.compare("resnet", "fpga-zu3eg", methods=["random"], **given))
+    assert "note: fpga-zu3eg is not calibrated" in told
+    assert (
+        "1.78 to 2.24 times by what HAO's abstract implies" in told
+    )  # its factor, in every result
+    assert "note:" not in str(flash.compare("resnet", "rram", methods=["random"], **given))
