@@ -57,13 +57,14 @@ GRIDS: dict[str, dict[str, Sequence[Any]]] = {
         "decay": (0.9, 0.96, 0.99),
         "samples": (0, 25, 100),
         "layers": (0, 1, 2, 4),
+        "refine": (0.3, 0.5, 0.7),
     },
     "netadapt": {"iterations": (10, 20, 40), "decay": (0.9, 0.96, 0.99)},
     "hurricane": {
-        "pool": (3, 5, 8, 12),
+        "pool": (0, 16, 64, 256),
         "late": (0.4, 0.6, 0.8),
         "population": (20, 50, 100),
-        "generations": (20, 40),
+        "generations": (0, 20, 40),
         "mutation": (0.05, 0.1, 0.2),
     },
     "spos": {

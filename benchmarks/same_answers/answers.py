@@ -64,7 +64,7 @@ def _fields(value: Any) -> dict[str, Any]:
     """Return every public field of an object, those that are worked out when asked too."""
     found: dict[str, Any] = {"__type__": type(value).__name__}
     for name in dir(value):
-        if name.startswith("_") or name in TIMES:
+        if name.startswith("_") or name in TIMES or name == "field_names":  # a field by itself
             continue
         try:
             own = getattr(value, name)
