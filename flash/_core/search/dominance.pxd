@@ -90,9 +90,10 @@ cdef inline int dominates(const SolverState* solver, const flash_cell* cell, con
 
 
 cdef inline int64_t undominated(const SolverState* solver, const flash_cell* cell, const List* list,
-                                int64_t start, int64_t stop, Entry* entry,
-                                Entry* spare) noexcept nogil:
-    """The rows of one state that no other row makes superfluous, as entries by falling score."""
+                                int64_t start, int64_t stop, Entry* entry, Entry* spare,
+                                int64_t most) noexcept nogil:
+    """The rows of one state that none of the `most` kept before it in order makes superfluous, as
+    entries by falling score. A row kept in vain costs time alone."""
     cdef int64_t i, j, n = stop - start, kept = 0
     for i in range(n):
         entry[i].at = <int32_t> (start + i)
@@ -101,9 +102,10 @@ cdef inline int64_t undominated(const SolverState* solver, const flash_cell* cel
     sort(entry, n, spare)
     for i in range(n):
         j = kept - 1
-        while j >= 0 and not dominates(solver, cell, list, entry[j].at, entry[i].at):
+        while j >= kept - most and j >= 0 and not dominates(solver, cell, list, entry[j].at,
+                                                            entry[i].at):
             j -= 1
-        if j >= 0:
+        if j >= kept - most and j >= 0:
             continue
         # among equal scores a later row may make an earlier one superfluous
         j = kept - 1

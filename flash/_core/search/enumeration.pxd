@@ -24,6 +24,8 @@ from flash._core.tables.problem cimport (
 
 cdef enum:
     STRIDE = 1024        # entries between looks at the limits: a power of two
+    NEAREST = 24        # rows that each is compared with, of thousands in a state: those of the
+                         # nearest scores, where what dominates a row lies as a rule
 
 
 cdef struct Enumeration:
@@ -165,7 +167,8 @@ cdef inline void arrange_state(Enumeration* e, int c, int s, const double* value
     cdef Entry* entry = e.entry[c] + e.start[c][s]
     cdef int64_t i, n = 0
     if filtered:
-        n = undominated(e.solver, cell, list, list.start[s], list.start[s + 1], entry, spare)
+        n = undominated(e.solver, cell, list, list.start[s], list.start[s + 1], entry, spare,
+                        NEAREST)
     else:
         for i in range(list.start[s], list.start[s + 1]):
             entry[n].at = <int32_t> i

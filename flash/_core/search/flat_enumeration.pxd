@@ -125,7 +125,7 @@ cdef inline int64_t order_rows(FlatEnumeration* e, int level, const double* valu
     if level + 1 == e.n_cells and not e.by_value:
         key = score
     if filtered:
-        n = undominated(e.solver, &e.v.cells[e.order[level]], list, 0, n, entry, spare)
+        n = undominated(e.solver, &e.v.cells[e.order[level]], list, 0, n, entry, spare, n)
         if key != list.column[COL_SCORE]:        # by which they lie already
             for i in range(n):
                 entry[i].value = key[entry[i].at]
