@@ -17,7 +17,6 @@ of the paper's claims. What is trained is kept in the folder given: the same cal
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 from pathlib import Path
@@ -27,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import flash
-from benchmarks.claims.claim import Claim, judged, write
-from benchmarks.common.files import write_json
+from benchmarks.claims.claim import Claim, judged
+from benchmarks.claims.sections import run_sections
 from flash.comparing.statistics import interval
 
 if TYPE_CHECKING:
@@ -400,26 +399,8 @@ SECTIONS = {
 
 
 def main() -> None:
-    """Measure, section by section; what was measured before stays."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("folder", type=Path, help="where trainings are kept")
-    parser.add_argument("--only", default=",".join(SECTIONS), help="sections, by commas")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--out", type=Path, default=KEPT)
-    args = parser.parse_args()
-    told = json.loads(args.out.read_text()) if args.out.exists() else {}
-    for name, section in SECTIONS.items():
-        if name in args.only.split(","):
-
-            def kept(so_far: Any, name: str = name) -> None:
-                told[name] = so_far
-                write_json(args.out, told)
-
-            kept(section(args.folder, args.seeds, kept))
-    if args.out == KEPT:
-        write("hurricane", claims(told))
-    for claim in claims(told):
-        print(f"{claim.what}\n  paper {claim.paper}; ours {claim.ours}\n  {claim.verdict}")
+    """Measure, section by section."""
+    run_sections(__doc__, SECTIONS, KEPT, SEEDS, ("hurricane", claims))
 
 
 if __name__ == "__main__":

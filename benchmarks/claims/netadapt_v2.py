@@ -17,18 +17,17 @@ measured   budgets of latency measured here
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 from itertools import product
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import flash
-from benchmarks.claims.claim import Claim, judged, write
+from benchmarks.claims.claim import Claim, judged
+from benchmarks.claims.sections import run_sections
 from benchmarks.claims.supernets import effect, trained_alone
 from benchmarks.common.files import write_json
 from flash.comparing.statistics import interval
@@ -339,30 +338,16 @@ def _better(low: float, high: float) -> str:
     return "refuted" if high < 0.0 else "not decided: the interval holds zero"
 
 
-SECTIONS: dict[str, Callable[[Bench], dict[str, Any]]] = {
-    "switches": switches,
-    "sweep": sweep,
-    "measured": measured,
-}
+SECTIONS = {"switches": switches, "sweep": sweep, "measured": measured}
 
 
 def main() -> None:
-    """Measure, section by section; what was measured before stays."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("folder", type=Path, help="where supernets and figures are kept")
-    parser.add_argument("--only", default=",".join(SECTIONS), help="sections, by commas")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--out", type=Path, default=KEPT)
-    args = parser.parse_args()
-    told = json.loads(args.out.read_text()) if args.out.exists() else {}
-    for name, section in SECTIONS.items():
-        if name in args.only.split(","):
-            began = perf_counter()
-            told[name] = section(Bench(args.folder, args.seeds))
-            told[name]["seeds"] = args.seeds
-            write_json(args.out, told)
-            print(f"{name}: {perf_counter() - began:.0f} s")
-    write("netadapt-v2", claims(told))
+    """Measure, section by section."""
+    of_bench = {
+        name: lambda folder, seeds, _, section=section: section(Bench(folder, seeds))
+        for name, section in SECTIONS.items()
+    }
+    run_sections(__doc__, of_bench, KEPT, SEEDS, ("netadapt-v2", claims))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,6 @@ pools: `benchmarks.claims.hurricane`.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 from pathlib import Path
 from time import perf_counter
@@ -27,11 +25,11 @@ from typing import TYPE_CHECKING, Any
 from scipy.stats import kendalltau
 
 import flash
-from benchmarks.common.files import write_json
+from benchmarks.claims.sections import run_sections
 from flash.comparing.statistics import Efforts, interval, ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 KEPT = Path(__file__).with_name("supernets.json")
 SEEDS = 5
@@ -206,31 +204,16 @@ def cost(bench: Bench) -> dict[str, Any]:
     }
 
 
-SECTIONS: dict[str, Callable[[Bench], dict[str, Any]]] = {
-    "cost": cost,
-    "rank": rank,
-}
+SECTIONS = {"cost": cost, "rank": rank}
 
 
 def main() -> None:
-    """Measure, section by section; what was measured before stays."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("folder", type=Path, help="where trainings are kept")
-    parser.add_argument("--only", default=",".join(SECTIONS), help="sections, by commas")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--out", type=Path, default=KEPT)
-    args = parser.parse_args()
-    told = json.loads(args.out.read_text()) if args.out.exists() else {}
-    for name, section in SECTIONS.items():
-        if name not in args.only.split(","):
-            continue
-        began = perf_counter()
-        told[name] = section(Bench(args.folder, args.seeds))
-        told[name]["elapsed_s"] = perf_counter() - began
-        told[name]["seeds"] = args.seeds
-        write_json(args.out, told)
-        print(f"{name}: {told[name]['elapsed_s']:.0f} s")
-        print(json.dumps(told[name], indent=1)[:4000])
+    """Measure, section by section."""
+    of_bench = {
+        name: lambda folder, seeds, _, section=section: section(Bench(folder, seeds))
+        for name, section in SECTIONS.items()
+    }
+    run_sections(__doc__, of_bench, KEPT, SEEDS)
 
 
 if __name__ == "__main__":
