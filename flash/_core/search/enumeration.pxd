@@ -24,7 +24,7 @@ from flash._core.tables.problem cimport (
 
 cdef enum:
     STRIDE = 1024        # entries between looks at the limits: a power of two
-    NEAREST = 24        # rows that each is compared with, of thousands in a state: those of the
+    NEAREST = 16        # rows that each is compared with, of thousands in a state: those of the
                          # nearest scores, where what dominates a row lies as a rule
 
 
