@@ -21,8 +21,7 @@ jointly, to the network of least resource that their choices give (`Lookups.leas
 no evaluation); and where the descent ends above the budgets, it crosses to the least network of the
 space. What `max_evals` leaves after the descent goes to some networks drawn at random within the
 budgets, and then to networks round the best ones, random layers of which are drawn anew and brought
-to the budget as in a step. A descent
-that was given no `max_evals` ends at the budget.
+to the budget as in a step. A descent that was given no `max_evals` ends at the budget.
 
 NetAdapt (Yang et al., arXiv 1804.03230), its baseline, shrinks one layer at a time:
 `flash.methods.netadapt`.
@@ -75,6 +74,7 @@ MORE_STEPS = 4  # times `iterations`, after which a descent that falls behind it
 MOVES = 1 << 12  # single shrinkings of a sample, before it stays above its target
 FEW = 9  # choices of a variable that a move reaches all of; beyond, it goes by powers of two
 MOST, MOST_BUILT = 4096, 256  # choices of a layer that are looked at; networks built one by one
+AT_A_TIME, AT_A_TIME_BUILT = 256, 16  # networks drawn
 DRAWN, DRAWN_BUILT = 1 << 16, 1 << 11  # networks drawn where no move leads within the budgets
 FARTHER = 0.5  # of a random number between 0 and 1: moves over several choices come later
 PARENTS = 5  # best networks that others are made round
@@ -99,6 +99,8 @@ class Descent:
         self.wanted = 1  # networks of the next step
         self._ground = task.ground
         self.lookups: Lookups | None = getattr(task.ground, "lookups", None)
+        self.cheap: bool = task.ground.tabled or self.lookups is not None  # no network is built
+        self.draws = AT_A_TIME if self.cheap else AT_A_TIME_BUILT
         self.layer = np.zeros(len(task.lengths), dtype=np.int64)  # of each variable
         for number, group in enumerate(self.groups):
             self.layer[group] = number
@@ -323,9 +325,9 @@ def cross(at: Descent) -> None:
             return
     if at.measured:  # of which each would take a measurement
         return
-    most = DRAWN if task.ground.tabled or at.lookups is not None else DRAWN_BUILT
-    for _ in range(most >> 8):
-        rows = task.draw(256)
+    most = DRAWN if at.cheap else DRAWN_BUILT
+    for _ in range(most // AT_A_TIME):
+        rows = task.draw(AT_A_TIME)
         inside = np.flatnonzero(task.excess(rows) == 0.0)
         if len(inside):
             task.evaluate(rows[inside[:1]])
@@ -496,19 +498,18 @@ def refine(at: Descent) -> None:
     stale = 0
     rows = _explored(at, min(EXPLORED, ((task.max_evals or 0) - task.nfev) // 2))
     while stale < STALE:
-        before = task.nfev
-        if not len(rows):
-            left = (task.max_evals or 0) - before
-            batch = min(max(left // SHARE, FEWEST), ATMOST)
-            rows = _around(at, parents, batch) if stale < STALE // 4 else _elsewhere(at, stale)
-        found = task.evaluate(rows)
-        stale = 0 if task.nfev > before else stale + 1
-        for key, merit, one in zip(task.keys(rows), found.merit.tolist(), rows, strict=True):
-            if merit > -np.inf:
-                best[key] = (merit, one)
-        best = _kept(at, best)
-        parents = [one for _, one in best.values()] or parents
-        rows = rows[:0]
+        if len(rows):
+            before = task.nfev
+            found = task.evaluate(rows)
+            stale = 0 if task.nfev > before else stale + 1
+            for key, merit, one in zip(task.keys(rows), found.merit.tolist(), rows, strict=True):
+                if merit > -np.inf:
+                    best[key] = (merit, one)
+            best = _kept(at, best)
+            parents = [one for _, one in best.values()] or parents
+        left = (task.max_evals or 0) - task.nfev
+        batch = min(max(left // SHARE, FEWEST), ATMOST)
+        rows = _around(at, parents, batch) if stale < STALE // 4 else _elsewhere(at, stale)
 
 
 def _explored(at: Descent, n: int) -> Rows:
@@ -521,11 +522,10 @@ def _explored(at: Descent, n: int) -> Rows:
     found = np.empty((0, len(task.lengths)), dtype=np.int64)
     if at.measured:
         return found
-    size = 256 if task.ground.tabled or at.lookups is not None else 16
     for _ in range(EXPLORING):
         if len(found) >= n:
             break
-        rows = task.canonical(task.draw(size))
+        rows = task.canonical(task.draw(at.draws))
         found = np.concatenate([found, rows[task.excess(rows) == 0.0]])
     return found[:n]
 
@@ -586,7 +586,7 @@ def _elsewhere(at: Descent, stale: int) -> Rows:
         return task.draw(FEWEST)
     if at.lookups is not None and stale == STALE // 4:
         return task.canonical(at.lookups.least(task.used))
-    return task.draw(256 if task.ground.tabled or at.lookups is not None else 16)
+    return task.draw(at.draws)
 
 
 def choices_of(task: Task, row: Rows, group: NDArray[np.int64]) -> Rows:

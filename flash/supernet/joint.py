@@ -85,7 +85,7 @@ class JointTraining:
         from ..training.loop import optimizer_for
         from ..training.preparing import check_training, device_of, digest, recipe_of
         from .memory import check_memory
-        from .running import _start_of, as_supernet_space  # pyright: ignore[reportPrivateUsage]
+        from .running import as_supernet_space, refuse_unfit, start_of
         from .scoring import Supernet
         from .weights import weights_of
 
@@ -114,14 +114,7 @@ class JointTraining:
             )
         found = as_supernet_space(space, images)
         weights = weights_of(found, seed)
-        if weights.num_classes < images.classes:
-            raise ArgumentError(
-                f"space must have num_classes of at least the {images.classes} classes of the "
-                f"dataset, got {weights.num_classes}"
-            )
-        why = images.unfit(weights.input_shape)
-        if why is not None:
-            raise ArgumentError(f"dataset must fit the networks, it has {why}")
+        refuse_unfit(weights, images)
         weights.check()
         check_memory(weights, self.recipe.batch_size, "single-path", place)
         start = settings.get("start")
@@ -133,7 +126,7 @@ class JointTraining:
             "device": place.partition(":")[0],
             "sampling": KIND,
             "search": dict(search),
-            "start": None if start is None else _start_of(path_of("start", start), found),
+            "start": None if start is None else start_of(path_of("start", start), found),
         }
         self._facts, self._key = facts, digest(facts)
         self.folder: str = os.path.join(os.fspath(root), f"{KIND}-{self._key[:12]}")
@@ -306,13 +299,10 @@ class JointTraining:
 
     def _chance(self, iteration: int, which: int) -> Any:
         """Return what makes torch's random numbers (dropout) those of one iteration."""
-        import torch
-
         from ..base.seeds import stream
+        from ..training.loop import seeded
 
-        place = torch.device(self.supernet.device)
-        scope = torch.random.fork_rng(devices=[place] if place.type == "cuda" else [])
-        return _Seeded(scope, stream(self.supernet.seed, iteration, 2 + which) >> 1)
+        return seeded(stream(self.supernet.seed, iteration, 2 + which) >> 1, self.supernet.device)
 
     def keep(self, epochs: int, state: Callable[[], dict[str, Any]], last: bool) -> None:
         """Write the weights, with what the method keeps: tensors, numbers and text.
@@ -350,22 +340,6 @@ class JointTraining:
         )
         self._kept, self._kept_at = epochs, time.perf_counter()
         self._writing = self._kept_at - now
-
-
-class _Seeded:
-    """A scope in which torch's random numbers start from a seed."""
-
-    def __init__(self, scope: Any, seed: int) -> None:
-        self.scope, self.seed = scope, seed
-
-    def __enter__(self) -> None:
-        import torch
-
-        self.scope.__enter__()
-        torch.manual_seed(self.seed)
-
-    def __exit__(self, *error: Any) -> None:
-        self.scope.__exit__(*error)
 
 
 def halves(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

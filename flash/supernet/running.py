@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from ..training.images import Data
     from .drawing import Pools
     from .scoring import Supernet
+    from .weights import Weights
 
-__all__ = ["EPOCHS", "as_supernet_space", "train_supernet"]
+__all__ = ["EPOCHS", "as_supernet_space", "refuse_unfit", "start_of", "train_supernet"]
 
 EPOCHS = 30  # where nothing else is asked for
 
@@ -139,14 +140,7 @@ def train_supernet(
     why = weights.why_not("ordered-dropout" if subnets is not None else drawn)
     if why is not None:
         raise ArgumentError(f"{'sampling' if subnets is None else 'subnets'}: {why}")
-    if weights.num_classes < images.classes:
-        raise ArgumentError(
-            f"space must have num_classes of at least the {images.classes} classes of the "
-            f"dataset, got {weights.num_classes}: say num_classes={images.classes} with the space"
-        )
-    why = images.unfit(weights.input_shape)
-    if why is not None:
-        raise ArgumentError(f"dataset must fit the networks, it has {why}")
+    refuse_unfit(weights, images)
     drawing = Draw(weights, pools)
     weights.check()
     check_memory(weights, plan_.batch_size, drawn, place)
@@ -159,7 +153,7 @@ def train_supernet(
         "sampling": drawn,
         "subnets": subnets,
         "pools": None if pools is None else drawing.plain(),
-        "start": None if start is None else _start_of(path_of("start", start), found),
+        "start": None if start is None else start_of(path_of("start", start), found),
     }
     key = digest(facts)
     folder = os.fspath(out) if out is not None else f"flash-supernet-{key[:8]}"
@@ -176,6 +170,23 @@ def train_supernet(
                 os.fspath(start), drawn, subnets, _teller(callback, progress),
             )  # fmt: skip
     return supernet
+
+
+def refuse_unfit(weights: Weights, images: Data) -> None:
+    """Refuse images that networks of these weights do not take.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if weights.num_classes < images.classes:
+        raise ArgumentError(
+            f"space must have num_classes of at least the {images.classes} classes of the "
+            f"dataset, got {weights.num_classes}: say num_classes={images.classes} with the space"
+        )
+    why = images.unfit(weights.input_shape)
+    if why is not None:
+        raise ArgumentError(f"dataset must fit the networks, it has {why}")
 
 
 def as_supernet_space(space: Any, images: Data) -> SearchSpace | BypassSpace | BlockSpace:
@@ -210,7 +221,7 @@ def _recipe(
     return recipe_of(given, epochs, batch_size, images)
 
 
-def _start_of(folder: str, space: SearchSpace | BypassSpace | BlockSpace) -> str:
+def start_of(folder: str, space: SearchSpace | BypassSpace | BlockSpace) -> str:
     """Return what tells the weights to start from; an error where they are of another space."""
     import hashlib
 

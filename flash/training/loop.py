@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import contextmanager
 
 from ..base.checks import choice, integer, number, write_bytes_atomic
 from ..base.record import Record
@@ -15,7 +16,7 @@ from ..errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "load_state",
     "optimizer_for",
     "save_state",
+    "seeded",
 ]
 
 AUGMENTATIONS = ("none", "flip", "shift", "flip-shift")
@@ -213,19 +215,22 @@ def train_epoch(
     itself does without. What modules draw (dropout) is drawn from (seed, epoch) too; torch's own
     random numbers are left as they were.
     """
-    import torch
+    from ..base.seeds import stream
 
-    place = data["train_y"].device
-    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-        torch.manual_seed(_drawn(seed, epoch))
+    with seeded(stream(seed, epoch, 1) >> 1, data["train_y"].device):
         return _epoch(module, data, optimizer, recipe, seed, epoch, forward)
 
 
-def _drawn(seed: int, epoch: int) -> int:
-    """Return the seed of what modules draw in an epoch."""
-    from ..base.seeds import stream
+@contextmanager
+def seeded(seed: int, device: Any) -> Iterator[None]:
+    """Let torch's random numbers, of the processor and a device, start from a seed; they are left
+    as they were."""
+    import torch
 
-    return stream(seed, epoch, 1) >> 1
+    place = torch.device(device)
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def _epoch(
