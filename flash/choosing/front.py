@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import public, shown, suggesting, table
-from ..base.record import Record
+from ..base.record import Record, Reported
 from ..errors import FormatError
 
 TYPE_CHECKING = False
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..charts.chart import Chart
 else:
 
     def overload(function):
@@ -73,7 +74,7 @@ class ChoicePoint(Record):
 
 
 @public
-class ChoiceFront(Record):
+class ChoiceFront(Record, Reported):
     """The answers that no other betters in every objective at once: `flash.pareto` of a problem.
 
     A sequence of points, the best by the first objective first. Points of equal values are one.
@@ -155,10 +156,10 @@ class ChoiceFront(Record):
 
         return text(self._parts())
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _charts(self) -> list[Chart]:
+        from .drawing import chart_of
 
-        return page(self._parts())
+        return [chart_of(self)] if self.points and len(self.objectives) == 2 else []
 
     def _parts(self) -> list[Part]:
         """Return what is shown: lines of text, and a table."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..base.checks import choice, faults, integer, items, number, public, shown
 from ..base.gaps import gap_between
-from ..base.record import Generic, Record
+from ..base.record import Generic, Record, Reported
 from ..errors import FormatError
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from ..base.html import Part
+    from ..charts.chart import Chart
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import Net
     from ..results.result import SearchResult
@@ -38,7 +39,7 @@ FORMAT = 1
 
 
 @public
-class Comparison(Record, Generic[N]):
+class Comparison(Record, Reported, Generic[N]):
     """Runs of several methods on one problem.
 
     Parameters
@@ -153,10 +154,11 @@ class Comparison(Record, Generic[N]):
 
         return text(self._parts())
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _charts(self) -> list[Chart]:
+        from .drawing import chart_of
 
-        return page(self._parts())
+        found = any(one.objective is not None for runs in self.runs.values() for one in runs)
+        return [chart_of(self)] if found else []
 
     def _parts(self) -> list[Part]:
         first = next(iter(self.runs.values()))[0]

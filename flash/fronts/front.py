@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from ..base.checks import choice, flag, number, public, suggesting
 from ..base.names import BUDGET_OF, TERMS
+<<<<<<< HEAD
 from ..base.record import Record, cached
 from ..charts.chart import ENGINES
+=======
+from ..base.record import Record, Reported, cached
+>>>>>>> i22-pages
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, compile_any
 from .maths import hypervolume, knee
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure as PlotlyFigure
 
+    from ..base.html import Part
+    from ..charts.chart import Chart
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..predictors.predictor import AccuracyPredictor
@@ -84,7 +90,7 @@ class _Metric:
 
 
 @public
-class ParetoFront(Record):
+class ParetoFront(Record, Reported):
     """The networks that no other of the space betters in every objective at once.
 
     A sequence: ``front[0]`` is the SearchResult of the best network by the first objective, and so
@@ -254,11 +260,15 @@ class ParetoFront(Record):
 
         return screen(self)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _parts(self) -> list[Part]:
         from .text import parts
 
-        return page(parts(self))
+        return parts(self)
+
+    def _charts(self) -> list[Chart]:
+        from .plot import chart_of
+
+        return [chart_of(self)] if len(self) else []
 
     @cached
     def architectures(self) -> Sequence[Architecture]:
