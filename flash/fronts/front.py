@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from ..base.checks import choice, flag, number, public, suggesting
 from ..base.names import BUDGET_OF, TERMS
-<<<<<<< HEAD
-from ..base.record import Record, cached
-from ..charts.chart import ENGINES
-=======
 from ..base.record import Record, Reported, cached
->>>>>>> i22-pages
+from ..charts.chart import ENGINES
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, compile_any
 from .maths import hypervolume, knee
