@@ -220,14 +220,14 @@ class _Drawn:
 
         size = mark.size if mark.weight is None else mark.weight
         options: dict[str, Any] = {"color": colour}
-        if mark.shade is not None:
+        if mark.shade is not None and len(mark.shade):
             norm = (LogNorm if mark.scale.log else Normalize)(*mark.scale.limits)
             options = {"c": mark.shade, "norm": norm, "cmap": palette.SHADES}
         drawn = axes.scatter(
             mark.x, mark.y, s=size**2, marker=SYMBOLS[mark.symbol], zorder=order, gid=gid,
             edgecolors="white" if mark.size > 9 else "none", linewidths=0.6, **options,
         )  # fmt: skip
-        if mark.shade is not None:
+        if mark.shade is not None and not mark.scale.hidden:
             bar = self.figure.colorbar(
                 drawn, ax=axes, label=mark.scale.label, ticks=_log_locator() if mark.scale.log else None,
                 format=FuncFormatter(lambda value, _: plain(value)),

@@ -245,7 +245,7 @@ class _Drawn:
                 ticks = log_ticks(low, high)
                 bar |= {"tickvals": np.log10(ticks).tolist(), "ticktext": [plain(one) for one in ticks]}
                 shade, low, high = np.log10(shade), np.log10(low), np.log10(high)
-            marker |= {"color": shade, "cmin": low, "cmax": high, "showscale": True,
+            marker |= {"color": shade, "cmin": low, "cmax": high, "showscale": not mark.scale.hidden,
                        "colorscale": palette.SHADES.title(), "colorbar": bar}  # fmt: skip
         return [
             self.graphs.Scatter(x=mark.x, y=mark.y, mode="markers", marker=marker, **self._told(mark))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..charts.chart import GREY, Chart, Line, Panel, Points
+from ..charts.chart import GREY, MOST, Chart, Line, Panel, Points
 from ..charts.metrics import metric_axis
 from ..errors import ArgumentError
 
@@ -22,6 +22,7 @@ __all__ = ["chart_of"]
 FEW = 1000  # points that are drawn larger
 MARKED = 6  # accelerators that are told apart, where there are many: the rest are together
 OTHERS = " other accelerators"
+LEAST = 200  # points of an accelerator that may be drawn, where there are many
 KNEE = 5  # its colour
 
 
@@ -57,6 +58,7 @@ def chart_of(front: ParetoFront) -> Chart:
             Points(
                 x[some], y[some], name, hover=_Hover(front, points), keys=points,
                 size=4.5 if len(order) < FEW else 3.0 - (len(rest) > 1), **more,
+                most=max(LEAST, MOST * len(points) // len(order)),
             )  # fmt: skip
         )
     k = front.knee_index
