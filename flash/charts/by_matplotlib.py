@@ -182,7 +182,7 @@ class _Drawn:
                 mark.x, mark.y, color=colour, linestyle=DASHES[mark.dash or "solid"],
                 linewidth=mark.width, drawstyle=STEPS[mark.steps], zorder=order,
                 marker=SYMBOLS[palette.symbol(mark.colour or 0)] if mark.marked else None,
-                markersize=3.5,
+                markersize=4.5,
             )  # fmt: skip
             return drawn
         if isinstance(mark, Band):

@@ -66,13 +66,13 @@ def figure_of(chart: Chart, most: int | None = None) -> Any:
         annotations.append(
             {
                 "text": notes, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.0,
-                "y": 0.0, "yshift": -48, "xanchor": "left", "yanchor": "top", "align": "left",
+                "y": 0.0, "yshift": -54, "xanchor": "left", "yanchor": "top", "align": "left",
                 "font": {"size": 11},
             }  # fmt: skip
         )
     above = 26 if _titled(chart) else 0  # what stands over the panels of the first row
     top = 22 + 30 * bool(chart.title) + 26 * bool(names) + above
-    bottom, height = 55 + 16 * len(chart.notes), round(high * 100)
+    bottom, height = 60 + 16 * len(chart.notes), round(high * 100)
     figure.update_layout(
         title={"text": _text(chart.title), "font": {"size": 15}},
         annotations=annotations,

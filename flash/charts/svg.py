@@ -55,7 +55,7 @@ def _short(root: Element) -> None:
     import re
 
     for element in root.iter():
-        for key in ("d", "x", "y", "x1", "x2", "y1", "y2", "points"):
+        for key in ("d", "x", "y", "x1", "x2", "y1", "y2", "points", "width", "height"):
             if key in element.attrib:
                 element.set(key, re.sub(r"-?\d+\.\d{3,}", _rounded, element.attrib[key]))
                 if key == "d":
