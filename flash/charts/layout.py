@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from ..base.record import Record
 from . import palette
-from .chart import GREY, Axis, Band, Bars, Boxes, Intervals, Line, Links, Parallel, Points, Rule, Texts
+from .chart import (
+    GREY,
+    Axis,
+    Band,
+    Bars,
+    Boxes,
+    Intervals,
+    Line,
+    Links,
+    Parallel,
+    Points,
+    Rule,
+    Texts,
+)
 from .scales import even_ticks, log_limits, log_ticks, plain
 from .thinning import thinned
 
@@ -106,9 +119,7 @@ def laid(chart: Chart, most: int | None = None, told: int | None = None) -> Char
     if told is not None:
         marks = [mark for one in panels for mark in one.marks if getattr(mark, "hover", None)]
         if sum(len(mark.keys) for mark in marks) > told:
-            panels = [
-                one.replace(marks=[_silent(mark) for mark in one.marks]) for one in panels
-            ]
+            panels = [one.replace(marks=[_silent(mark) for mark in one.marks]) for one in panels]
     panels = [one.replace(marks=[_worded(mark) for mark in one.marks]) for one in panels]
     return chart.replace(panels=tuple(panels), notes=(*chart.notes, *notes.lines()))
 
@@ -175,9 +186,9 @@ def _colours(chart: Chart) -> dict[str, int]:
             said.setdefault(mark.name, own)
     free = (place for place in range(10**6) if place not in {*said.values()})
     for mark in marks:
-        if getattr(mark, "name", "") and hasattr(mark, "colour"):
-            if mark.name not in said:
-                said[mark.name] = next(free)
+        name = getattr(mark, "name", "")
+        if name and hasattr(mark, "colour") and name not in said:
+            said[name] = next(free)
     return said
 
 
@@ -285,9 +296,14 @@ def _log(axis: Axis, values: Sequence[Floats]) -> Axis:
     some = [one for one in some if len(one)]
     if not some:
         return axis.replace(log=False)
-    low, high = log_limits(min(float(one.min()) for one in some), max(float(one.max()) for one in some))
+    low, high = log_limits(
+        min(float(one.min()) for one in some), max(float(one.max()) for one in some)
+    )
     given = axis.limits or (None, None)
-    ends = [own if own is not None and own > 0.0 else end for own, end in zip(given, (low, high))]
+    ends = [
+        own if own is not None and own > 0.0 else end
+        for own, end in zip(given, (low, high), strict=True)
+    ]
     return axis.replace(limits=(ends[0], ends[1]) if ends[0] < ends[1] else (low, high))
 
 
@@ -481,7 +497,9 @@ def _placed(marks: Sequence[Any]) -> list[Any]:
             number += 1
         if mark.how == "stacked":
             start = np.zeros(len(places))
-            for i, (place, length) in enumerate(zip(places.tolist(), mark.lengths.tolist(), strict=True)):
+            for i, (place, length) in enumerate(
+                zip(places.tolist(), mark.lengths.tolist(), strict=True)
+            ):
                 key = (mark.flat, mark.second, place)
                 up, down = ends.get(key, (0.0, 0.0))
                 start[i] = up if length >= 0 else down

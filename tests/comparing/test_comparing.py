@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins.places import ACCURACIES
 
@@ -78,6 +78,7 @@ RUN = st.lists(st.tuples(st.integers(1, 50), st.floats(-5, 5)), max_size=8).map(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(RUN, min_size=1, max_size=5))
 def test_the_best_so_far_never_falls(runs: Any) -> None:
     efforts, *quartiles = best_so_far(runs, EVALUATIONS)
