@@ -39,14 +39,15 @@ def thinned(
     places = [
         _shares(np.asarray(one, dtype=float), own) for one, own in zip((x, y), log, strict=True)
     ]
-    ends = [0, n - 1, *(f(one) for one in places for f in (np.argmin, np.argmax))]
-    ends = np.unique(np.asarray(ends, dtype=np.int64))
+    corners = [int(f(one)) for one in places for f in (np.argmin, np.argmax)]
+    ends: NDArray[np.int64] = np.unique(np.array([0, n - 1, *corners], dtype=np.int64))
     few, many = 1, FINEST
     best = ends
     while few <= many:  # the number of cells that are not empty rises with the grid's fineness
         side = (few + many) // 2
         cell = [np.minimum((one * side).astype(np.int64), side - 1) for one in places]
-        found = np.union1d(np.unique(cell[0] * side + cell[1], return_index=True)[1], ends)
+        firsts = np.unique(cell[0] * side + cell[1], return_index=True)[1]
+        found: NDArray[np.int64] = np.union1d(firsts, ends).astype(np.int64)
         if len(found) <= most:
             few, best = side + 1, found
         else:
