@@ -238,7 +238,7 @@ def _arrays(mark: Any, given: dict[str, int]) -> Any:
             value = getattr(mark, name)
             if value is not None:
                 changes[name] = np.asarray(value, dtype=float)
-    place: int = changes.get("colour", mark.colour)
+    place: Any = changes.get("colour", mark.colour)
     if _is(mark, Points) and mark.symbol is None:
         changes["symbol"] = palette.symbol(place)
     if _is(mark, Line, Links, Rule) and mark.dash is None:
