@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import copysign, cos, pi, sin, sqrt
 
 from ..charts.chart import Axis, Boxes, Chart, Line, Links, Panel, Texts
 from .scene import scene_of
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["chart_of", "panel_of", "panels_of"]
 
 INCHES = 11.0  # across a drawing
+TALL = 3.2
 LETTER = 0.066  # inches of a letter of its texts
 PARTED = 0.9  # between groups, in boxes
 THICK = 0.84  # of a box, along
 LEAST = 0.07  # half height of the smallest box
 STRENGTHS = ((0.34, 0.6), (0.67, 1.1), (1.01, 1.8))  # up to what share, how wide a link is
-ARC = 13  # points of an arc
+ARC = 17  # points of an arc
 MANY = 14  # groups: of more only the number and the channels are written
 SKIPPED = "skipped"
 HIDDEN = Axis(hidden=True)
@@ -33,7 +34,8 @@ def chart_of(net: Any) -> Chart:
     """Return the chart of ``net.plot()``."""
     panels, notes = panels_of(net)
     scene = scene_of(net)
-    return Chart(f"{scene.title}, {_totals(net)}", panels, columns=1, notes=notes)
+    size = (INCHES, TALL * len(panels))
+    return Chart(f"{scene.title}, {_totals(net)}", panels, columns=1, notes=notes, size=size)
 
 
 def _totals(net: Any) -> str:
@@ -43,7 +45,11 @@ def _totals(net: Any) -> str:
 def panels_of(net: Any) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
     """Return the panels that draw a network, and what is to be said below them."""
     scene = scene_of(net).thinned()
-    notes = ("a box's height is the square root of its channels", *scene.notes)
+    told = "a box's height is the square root of its channels"
+    wide = _widest(scene)
+    if any(one.channels > wide for one in scene.units):
+        told += f", of {wide:,} and more alike"
+    notes = (told, *scene.notes)
     panels: tuple[Panel, ...] = (panel_of(scene),)
     if hasattr(net, "repeats"):
         panels = (*panels, _cell_panel(net))
@@ -58,7 +64,6 @@ class _Places:
         self.short = len(groups) > MANY
         lines = [_lines(group, self.short) for group in groups]
         letters = [max(map(len, (*own, group.size)), default=0) for own, group in zip(lines, groups)]
-        ends = [letters[0], letters[-1]] if letters else []
         whole = sum(len(group.units) for group in groups) + PARTED * (len(groups) - 1)
         length = whole = max(whole, 1.0)
         for _ in range(12):  # what texts need depends on how long all is
@@ -80,7 +85,6 @@ class _Places:
             self.boxes += [start + k for k in range(len(group.units))]
             at += wide + PARTED
         self.each = each
-        del ends
 
     def at(self, place: float) -> float:
         """Return where a place of a scene lies."""
@@ -93,20 +97,33 @@ class _Places:
             return self.boxes[-1] + 1.25
         return (self.boxes[low] + 1.0 + self.boxes[low + 1]) / 2.0
 
+    def ends(self, way: Way) -> tuple[float, float]:
+        """Return where a link begins and ends: out of a gap close to the boxes that it skips."""
+        first, last = self.at(way.start), self.at(way.end)
+        if way.start != int(way.start):
+            after = int(way.start + 0.5)
+            first = self.boxes[after] - 0.02 if after < len(self.boxes) else first
+        if way.end != int(way.end):
+            before = int(way.end - 0.5)
+            last = self.boxes[before] + 1.02 if before >= 0 else last
+        return first, last
+
 
 def _lines(group: Group, short: bool) -> tuple[str, ...]:
-    if not short:
-        return group.lines
-    return tuple(line.removeprefix("cell ").removesuffix(" channels") for line in group.lines[:2])
+    lines = group.lines
+    if short:
+        lines = tuple(one.removeprefix("cell ").removesuffix(" channels") for one in lines[:2])
+    return tuple(part for one in lines for part in one.split("\n"))
 
 
 def panel_of(scene: Scene) -> Panel:
     """Return a scene's panel."""
     places = _Places(scene)
     units = scene.units
-    most = max((one.channels for one in units), default=1)
-    heights = [max(LEAST, 0.5 * sqrt(one.channels / most)) for one in units]
-    marks: list[Any] = []
+    most = _widest(scene)
+    heights = [max(LEAST, 0.5 * sqrt(min(1.0, one.channels / most))) for one in units]
+    middle = [places.at(-0.5), places.at(len(units) - 0.5)]
+    marks: list[Any] = [Line(middle, [0.0, 0.0], colour=-2, dash="solid", width=0.8)]
     tops = _arcs(scene, places, heights, marks)
     kinds = list(dict.fromkeys(one.kind for one in units if not one.skipped))
     for colour, kind in enumerate(kinds):
@@ -132,6 +149,14 @@ def panel_of(scene: Scene) -> Panel:
         x=HIDDEN.replace(limits=(ends[0], ends[1])),
         y=HIDDEN.replace(limits=(low - 0.2, None)),
     )
+
+
+def _widest(scene: Scene) -> int:
+    """Return the channels of the tallest box: what classes or words a network ends with would
+    dwarf the rest."""
+    ends = scene.groups[-1].units
+    inner = [one.channels for group in scene.groups[:-1] for one in group.units]
+    return max(inner or [one.channels for one in ends])
 
 
 def _boxes(
@@ -168,18 +193,16 @@ def _arcs(
     scene: Scene, places: _Places, heights: Sequence[float], marks: list[Any]
 ) -> list[float]:
     """Add the links to the marks, by strength, and return how high they reach."""
-    spans = [places.at(way.end) - places.at(way.start) for way in scene.ways]
-    longest = max(spans, default=1.0)
     tops = [max(heights, default=0.5)]
     named = False
     for number, (share, width) in enumerate(STRENGTHS):
         before = STRENGTHS[number - 1][0] if number else -1.0
         x: list[float] = []
         y: list[float] = []
-        for way, span in zip(scene.ways, spans, strict=True):
+        for way in scene.ways:
             if not before < way.share <= share:
                 continue
-            xs, ys = _arc(way, places, heights, span / longest)
+            xs, ys = _arc(way, places, heights)
             tops.append(max(ys))
             x += [*xs, float("nan")]
             y += [*ys, float("nan")]
@@ -191,24 +214,27 @@ def _arcs(
 
 
 def _arc(
-    way: Way, places: _Places, heights: Sequence[float], share: float
+    way: Way, places: _Places, heights: Sequence[float]
 ) -> tuple[list[float], list[float]]:
-    """Return the points of a link: from the top of what it leaves to the top of where it ends."""
-    first, last = places.at(way.start), places.at(way.end)
+    """Return the points of a link: from the top of what it leaves to the top of where it ends, or
+    out of a gap and back into one."""
+    first, last = places.ends(way)
     inner = range(max(0, int(way.start + 0.5)), min(len(heights), int(way.end + 0.5) + 1))
     top = max((heights[k] for k in inner), default=0.0)
-    ends = []
+    top += 0.05 + 0.06 * sqrt(abs(last - first))
+    low = []
     for place in (way.start, way.end):
         at = int(place // 1)
-        whole = place == at
-        ends.append(heights[at] if whole else 0.0)
-    rise = top + 0.08 + 0.42 * sqrt(share) - (ends[0] + ends[1]) / 2.0
+        low.append(heights[at] if place == at else 0.0)
+    square = 0.35 if way.start != int(way.start) else 0.8  # out of a gap: straight up
+    middle, half = (first + last) / 2.0, (last - first) / 2.0
     xs, ys = [], []
     for k in range(ARC):
-        t = k / (ARC - 1)
-        xs.append(first + (last - first) * t)
-        bow = 1.0 - (2.0 * t - 1.0) ** 4
-        ys.append(ends[0] + (ends[1] - ends[0]) * t + rise * bow)
+        angle = pi * k / (ARC - 1)
+        across, up = -cos(angle), sin(angle)
+        xs.append(middle + half * copysign(abs(across) ** square, across))
+        own = low[0] if across < 0.0 else low[1]
+        ys.append(own + (top - own) * max(up, 0.0) ** square)
     return xs, ys
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Group", "Scene", "Unit", "Way", "of_layers", "scene_of"]
 
 MOST_UNITS = 240  # boxes: of more, several alike stand for one
-MOST_WAYS = 300  # links drawn: of more, those that carry most
+MOST_WAYS = 300  # links drawn: of more, every so many
 MOST_DRAWN = 1 << 20  # channels of links that are drawn one by one
 
 # Which rows are boxes of their own, and what they are called; all else belongs to the box before.
@@ -164,15 +164,9 @@ def _fewer_ways(scene: Scene) -> Scene:
     count = len(scene.ways)
     if count <= MOST_WAYS:
         return scene
-    order = sorted(range(count), key=lambda k: (-scene.ways[k].share, k))
-    # of equally strong ones evenly, not those of the first cells
-    least = scene.ways[order[MOST_WAYS - 1]].share
-    sure = [k for k in order if scene.ways[k].share > least]
-    equal = [k for k in order if scene.ways[k].share == least]
-    room = MOST_WAYS - len(sure)
-    kept = sorted(sure + [equal[k * len(equal) // room] for k in range(room)])
-    note = f"the {MOST_WAYS} strongest of {count:,} links are drawn"
-    return scene.replace(ways=tuple(scene.ways[k] for k in kept), notes=(*scene.notes, note))
+    kept = [scene.ways[k * count // MOST_WAYS] for k in range(MOST_WAYS)]
+    note = f"{MOST_WAYS} of {count:,} links are drawn, evenly chosen"
+    return scene.replace(ways=tuple(kept), notes=(*scene.notes, note))
 
 
 def scene_of(net: Any) -> Scene:
@@ -190,12 +184,14 @@ def scene_of(net: Any) -> Scene:
 
 
 def _of_architecture(arch: Architecture) -> Scene:
-    titles: dict[int | None, tuple[str, ...]] = {None: ()}
+    titles: dict[int, tuple[str, ...]] = {}
     word = "layers" if arch.family == "densenet" else "blocks"
     for number, cell in enumerate(arch.cells):
         lines = [f"cell {number + 1}", f"{cell.width} channels", _many(cell.depth, word)]
-        if cell.skips:
+        if cell.skips and arch.family == "densenet":
             lines.append(f"skips {cell.skips:,}")
+        elif cell.skips:
+            lines.append(f"residual {min(cell.skips, cell.width):,}")
         if arch.family == "mobilenet-v2":
             lines.append(f"{cell.expansion}x, {cell.kernel}x{cell.kernel}")
         titles[number] = tuple(lines)
@@ -236,7 +232,7 @@ def _many(count: int, word: str) -> str:
 
 
 def of_layers(
-    given: Network, title: str, titles: Mapping[int | None, tuple[str, ...]] | None = None
+    given: Network, title: str, titles: Mapping[int, tuple[str, ...]] | None = None
 ) -> Scene:
     """Return the scene of a table of layers.
 
@@ -309,17 +305,17 @@ def _group(
     boxes: Sequence[Sequence[int]],
     members: Sequence[int],
     mark: object,
-    titles: Mapping[int | None, tuple[str, ...]] | None,
+    titles: Mapping[int, tuple[str, ...]] | None,
 ) -> Group:
     units = tuple(_unit(net, boxes[place][0]) for place in members)
     end = net.layers[boxes[members[-1]][-1]]
-    if titles is not None and mark in titles:
-        lines = titles[mark]  # type: ignore[index]
+    if titles is not None and isinstance(mark, int):
+        lines = titles[mark]
     else:
         wide = sorted({one.channels for one in units})
-        told = f"{wide[0]:,}" if len(wide) == 1 else f"{wide[0]:,} to {wide[-1]:,}"
-        lines = (f"cell {mark + 1}" if isinstance(mark, int) else "",)
-        lines = (*lines, f"{told} channels", _many(len(units), "layers"))
+        told = f"{wide[0]:,}" if len(wide) == 1 else f"{wide[0]:,} to\n{wide[-1]:,}"
+        name = f"cell {mark + 1}" if isinstance(mark, int) else "head" if members[0] else "stem"
+        lines = (name, f"{told} channels", _many(len(units), "layers"))
     size = f"{end.out_height} x {end.out_width}"
     return Group(lines, size, units)
 
@@ -407,7 +403,7 @@ def _of_cell_network(net: CellNetwork) -> Scene:
 
 
 def _stage(units: Sequence[Unit], filters: int, blocks: int, size: str, number: int) -> Group:
-    lines = (f"stage {number}", f"{filters * blocks} channels", _many(len(units), "cells"))
+    lines = (f"stage {number}", f"{filters * blocks:,} channels", _many(len(units), "cells"))
     return Group(lines, size, tuple(units))
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from ...networks.network import Network
+    from ...networks.scene import Scene
     from .fragments import Fragment
     from .space import BlockSpace
 
@@ -122,6 +123,12 @@ class BlockNetwork(Record):
             )
             for name, _, fragment in self._placed
         )
+
+    def _scene(self) -> Scene:
+        """Return what a drawing of it shows."""
+        from .scenes import scene_of_blocks
+
+        return scene_of_blocks(self)
 
     @cached
     def _network(self) -> Network:
