@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..base.checks import json_text, public, suggesting
 from ..base.names import Column
-from ..base.record import Record, deferred, later
+from ..base.record import Record, Reported, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.layer import FAMILY_KINDS
 from ..networks.operations import MAX_PRODUCT, Charged, charged, operations
@@ -79,7 +79,7 @@ class LayerCost(Record):
 
 
 @public
-class Cost(Record):
+class Cost(Record, Reported):
     """What a network costs on a target.
 
     Parameters

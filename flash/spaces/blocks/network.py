@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from ...base.html import Part
     from ...networks.network import Network
     from ...networks.scene import Scene
     from .fragments import Fragment
@@ -286,9 +287,7 @@ class BlockNetwork(Record):
             told.setdefault(f"{stage} ({channels})", []).append(label)
         return "; ".join(f"{stage}: {', '.join(some)}" for stage, some in told.items())
 
-    def _repr_html_(self) -> str:
-        from ...base.html import page
-
+    def _parts(self) -> list[Part]:
         rows = [["stage", "block", "channels"]]
         rows += [[stage, label, str(channels)] for stage, label, channels in self.blocks]
-        return page([self.family, (rows, 2, True)])
+        return [self.family, (rows, 2, True)]
