@@ -170,10 +170,15 @@ def chart_of(result: SearchResult[Any], steps: Steps) -> Chart:
             name="the best network",
             colour=0,
             steps="after",
-            marked=len(limits) <= 60,
-            hover=lambda k: _told(steps, min(k, len(limits) - 1)),
             most=20_000,
-        )
+        ),
+        Points(
+            limits,
+            objectives,
+            colour=0,
+            size=4.5 if len(limits) <= 60 else 2.0,
+            hover=lambda k: _told(steps, k),
+        ),
     ]
     if given is not None:
         marks.append(Rule(given, name=f"the budget: {quantity(given, unit)}", upright=True))
