@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..base.html import Part
+    from ..base.pages import Section
 else:
 
     def overload(function):
@@ -153,6 +154,24 @@ class ChoiceFront(Record, Reported):
         from ..results.screen import text
 
         return text(self._parts())
+
+    def _line(self) -> str:
+        return f"{self.status}, {len(self.points):,} points"
+
+    def _title(self) -> str:
+        from .page import titled
+
+        return titled(self)
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def _parts(self) -> list[Part]:
         """Return what is shown: lines of text, and a table."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..results.histogram import Histogram
 
 __all__ = ["ChoiceSweep"]
@@ -120,6 +121,21 @@ class ChoiceSweep(Record, Reported):
         from ..results.screen import text
 
         return text(self._parts())
+
+    def _title(self) -> str:
+        from .page import titled
+
+        return titled(self)
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def _parts(self) -> list[Part]:
         """Return what is shown: lines of text, and tables."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..predictors.predictor import AccuracyPredictor
@@ -258,6 +259,23 @@ class ParetoFront(Record, Reported):
         from .text import parts
 
         return parts(self)
+
+    def _line(self) -> str:
+        return f"{self.status}, {len(self):,} points"
+
+    def _title(self) -> str:
+        against = " against ".join(self.objectives)
+        return f"{against}: {self.space.family} on {self.target.name}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     @cached
     def architectures(self) -> Sequence[Architecture]:

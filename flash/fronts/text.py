@@ -267,8 +267,13 @@ def options_of(front: ParetoFront, at: Sequences[int]) -> list[tuple[int, ...]]:
 
 
 def lettered(chosen: Sequences[tuple[int, ...]]) -> dict[tuple[int, ...], str]:
-    """Return a letter for each of some accelerators."""
-    return {choice: chr(ord("A") + k) for k, choice in enumerate(dict.fromkeys(chosen))}
+    """Return letters for each of some accelerators: A to Z, then AA, AB and so on."""
+    return {choice: _letters(k) for k, choice in enumerate(dict.fromkeys(chosen))}
+
+
+def _letters(k: int) -> str:
+    more, own = divmod(k, 26)
+    return (_letters(more - 1) if more else "") + chr(ord("A") + own)
 
 
 def accelerator_parts(front: ParetoFront, at: Sequences[int]) -> list[Part]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..networks.cell_networks import Net
     from ..spaces.tabled import TabledSpace
     from .costing import Cost
@@ -282,6 +283,17 @@ class Target(Record, Reported):
         from ._page import parts
 
         return parts(self)
+
+    def _line(self) -> str:
+        return f"kind {self.kind}; {', '.join(self.metrics)}"
+
+    def _title(self) -> str:
+        return f"target {self.name}"
+
+    def _sections(self) -> list[Section]:
+        from ._page import sections
+
+        return sections(self)
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..results.result import SearchResult
     from ..spaces.space import SearchSpace
 
@@ -111,6 +112,22 @@ class SweepResult(Record, Reported):
         from .text import parts
 
         return parts(self)
+
+    def _line(self) -> str:
+        return f"{self.feasible:,} of {self.count:,} within the budgets"
+
+    def _title(self) -> str:
+        return f"sweep of {self.space.family} on {self.target}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal result.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..networks.cell_networks import Net
 
 __all__ = ["TrainedNetwork", "TrainingResult", "best_of"]
@@ -255,6 +256,19 @@ class TrainingResult(Record, Reported):
         from ..results.screen import text
 
         return text(self._parts())
+
+    def _line(self) -> str:
+        if not self.samples:
+            return "nothing is finished"
+        return f"{len(self):,} trainings, the best {100 * self.best.accuracy:.2f} %"
+
+    def _title(self) -> str:
+        return f"trainings in {self.folder}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
 
     def _parts(self) -> list[Part]:
         from contextlib import suppress
