@@ -48,7 +48,7 @@ def figure_of(chart: Chart) -> Any:
     Where a script works with pyplot and a window it is one of pyplot's, so that pyplot.show()
     shows it.
     """
-    return drawn(laid(chart), managed=True)
+    return drawn(laid(chart, told=0), managed=True)
 
 
 def drawn(chart: Chart, managed: bool = False) -> Any:
@@ -56,7 +56,8 @@ def drawn(chart: Chart, managed: bool = False) -> Any:
     with styled():
         rows, columns = shape_of(chart)
         figure = _empty(size_of(chart), managed)
-        if chart.title:
+        alone = len(chart.panels) == 1 and not chart.panels[0].title
+        if chart.title and not alone:
             figure.suptitle(chart.title)
         wide = [panel.wide for panel in chart.panels[:columns]] or [1.0]
         grid = figure.add_gridspec(rows, columns, width_ratios=wide)
@@ -64,7 +65,10 @@ def drawn(chart: Chart, managed: bool = False) -> Any:
         wanted = set(names_of(chart))
         for number, panel in enumerate(chart.panels):
             place = grid[number // columns, number % columns]
-            _Drawn(figure, figure.add_subplot(place), panel, number).draw(wanted - told)
+            axes = figure.add_subplot(place)
+            if alone:
+                axes.set_title(chart.title)
+            _Drawn(figure, axes, panel, number).draw(wanted - told)
             told |= {name for mark in panel.marks if (name := getattr(mark, "name", ""))}
         if chart.notes:
             # a text of the figure has no room kept for it: the label below all panels has
@@ -163,7 +167,7 @@ class _Drawn:
             getattr(axes, f"invert_{which}axis")()
 
     def _categories(self, axes: Any, which: str, categories: Any) -> None:
-        names = [_plain_text(one) for one in categories]
+        names = [str(one) for one in categories]
         getattr(axes, f"set_{which}ticks")(range(len(names)), names)
         if which == "x" and sum(map(len, names)) > 60:
             axes.tick_params(axis="x", rotation=90 if max(map(len, names)) > 12 else 45)
@@ -275,7 +279,7 @@ class _Drawn:
             for share, text in one.ticks:
                 axes.plot([place - 0.02, place], [share, share], color=palette.colour(-1),
                           linewidth=0.8, zorder=3)  # fmt: skip
-                axes.text(place - 0.04, share, _plain_text(text), ha="right", va="center",
+                axes.text(place - 0.04, share, text, ha="right", va="center",
                           fontsize="small", zorder=4, bbox=HALO)  # fmt: skip
         if own and len(own[0].shares):
             heights = np.stack([one.shares for one in own], axis=1)
@@ -289,11 +293,6 @@ class _Drawn:
 
 
 HALO = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
-
-
-def _plain_text(text: Any) -> str:
-    """Return a text that matplotlib takes as it is, wherever the style ends."""
-    return str(text).replace("$", r"\$")
 
 
 def _log_locator() -> Any:

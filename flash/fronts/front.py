@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..base.checks import choice, flag, number, public, suggesting
 from ..base.names import BUDGET_OF, TERMS
+from ..base.record import Record, cached
+from ..charts.chart import ENGINES
 from ..base.record import Record, Reported, cached
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, compile_any
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..base.html import Part
     from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..predictors.predictor import AccuracyPredictor
@@ -276,6 +279,10 @@ class ParetoFront(Record, Reported):
         from .page import made
 
         return made(self)
+    def _charts(self) -> list[Chart]:
+        from .plot import chart_of
+
+        return [chart_of(self)] if len(self) else []
 
     @cached
     def architectures(self) -> Sequence[Architecture]:
@@ -435,9 +442,9 @@ class ParetoFront(Record, Reported):
         MissingExtraError
             If the engine is not installed.
         """
-        from .plot import draw
+        from .plot import chart_of
 
-        return draw(self, choice("engine", engine, ("matplotlib", "plotly")))
+        return chart_of(self).draw(choice("engine", engine, ENGINES))
 
     def to_dict(self, *, intervals: bool = False) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal front.
@@ -481,6 +488,13 @@ class ParetoFront(Record, Reported):
         from ..base.plain import parsed
 
         return cls.from_dict(parsed(source, "the front's file"))
+
+    @cached
+    def _letters(self) -> dict[tuple[int, ...], str]:
+        """What each accelerator is called on screens and in pictures."""
+        from .text import accelerators_among
+
+        return accelerators_among(self)[0]
 
     @cached
     def problem(self) -> Problem | Tiled:
