@@ -38,6 +38,7 @@ LAYERS = (
     ("fleets",),
     ("searching", "registering"),
     ("comparing",),
+    ("reporting",),
     ("cli",),
     ("__main__",),
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part, Row
+    from ..base.pages import Section
     from ..base.plain import Check
     from ..charts.chart import Chart
     from .explaining import Steps
@@ -242,6 +243,25 @@ class ChoiceResult(Record, Reported):
         from ..results.screen import text
 
         return text(self._parts())
+
+    def _line(self) -> str:
+        value = "" if self.objective is None else f", {self.objective_name} {self.objective:.6g}"
+        return self.status + value
+
+    def _title(self) -> str:
+        from .page import titled
+
+        return titled(self)
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def _parts(self) -> list[Part]:
         """Return what is shown: lines of text, and a table of the choices."""

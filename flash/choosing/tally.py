@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..charts.chart import Chart
     from ..results.histogram import Histogram
 
@@ -123,6 +124,21 @@ class ChoiceSweep(Record, Reported):
         from ..results.screen import text
 
         return text(self._parts())
+
+    def _title(self) -> str:
+        from .page import titled
+
+        return titled(self)
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def _parts(self) -> list[Part]:
         """Return what is shown: lines of text, and tables."""

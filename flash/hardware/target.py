@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..charts.chart import Chart
     from ..networks.cell_networks import Net
     from ..spaces.tabled import TabledSpace
@@ -323,6 +324,17 @@ class Target(Record, Reported):
         from ._calibration_chart import charts_of
 
         return charts_of(self)
+
+    def _line(self) -> str:
+        return f"kind {self.kind}; {', '.join(self.metrics)}"
+
+    def _title(self) -> str:
+        return f"target {self.name}"
+
+    def _sections(self) -> list[Section]:
+        from ._page import sections
+
+        return sections(self)
 
     @property
     def metrics(self) -> tuple[str, ...]:

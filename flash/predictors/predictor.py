@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..charts.chart import Chart
     from ..networks.cell_networks import Net
     from .evidence import Evidence, Report
@@ -402,6 +403,17 @@ class AccuracyPredictor(Record, Reported):
         from .score import logistic
 
         return logistic(score)
+
+    def _line(self) -> str:
+        return self.title if self.report is None else f"{self.report.verdict}"
+
+    def _title(self) -> str:
+        return f"accuracy {self.title}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
 
     def _parts(self) -> list[Part]:
         from ..base.html import facts

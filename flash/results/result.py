@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..charts.chart import Chart
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
@@ -276,6 +277,24 @@ class SearchResult(Record, Reported, Generic[N]):
         from .screen import parts
 
         return parts(self)
+
+    def _line(self) -> str:
+        from .page import line
+
+        return line(self)
+
+    def _title(self) -> str:
+        return f"{self.space.family} on {self.target}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal result.

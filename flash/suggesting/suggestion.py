@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..charts.chart import Chart
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import Net
@@ -260,6 +261,19 @@ class Suggestion(Record, Reported, Generic[N]):
 
         return text(self._parts())
 
+    def _title(self) -> str:
+        return f"what to train next: {self.space.family} on {self.target}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
+
     def _parts(self) -> list[Part]:
         from ..results.screen import count
 
@@ -280,12 +294,12 @@ class Suggestion(Record, Reported, Generic[N]):
             lines.append(f"asked for in {self.folder}: {', '.join(self.ids[:SHOWN])}")
         return [*lines, *[f"note: {note}" for note in self.notes]]
 
-    def _table(self) -> list[list[str]]:
+    def _table(self, most: int = SHOWN) -> list[list[str]]:
         from ..results.screen import quantity
 
         told = bool((self.mean == self.mean).any())
         head = ["id"] if self.ids else []
-        shapes = [_shape(net) for net in self.networks[:SHOWN]]
+        shapes = [_shape(net) for net in self.networks[:most]]
         shaped = bool(shapes) and all(shapes)
         head += [
             "network",
@@ -294,7 +308,7 @@ class Suggestion(Record, Reported, Generic[N]):
         ]
         rows = [[*head, *map(_titled, self.costs)]]
         ends = self.intervals.tolist()
-        for n, name in enumerate(self.names[:SHOWN]):
+        for n, name in enumerate(self.names[:most]):
             row = [self.ids[n]] if self.ids else []
             row.append(name if len(name) <= NAMED else f"{name[: NAMED - 3]}...")
             row += shapes[n] if shaped else []

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..charts.chart import Chart
     from ..results.result import SearchResult
     from ..spaces.space import SearchSpace
@@ -115,6 +116,21 @@ class SweepResult(Record, Reported):
 
         return parts(self)
 
+    def _line(self) -> str:
+        return f"{self.feasible:,} of {self.count:,} within the budgets"
+
+    def _title(self) -> str:
+        return f"sweep of {self.space.family} on {self.target}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
     if TYPE_CHECKING:
 
         @overload

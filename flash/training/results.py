@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..charts.chart import Chart
     from ..networks.cell_networks import Net
 
@@ -298,6 +299,19 @@ class TrainingResult(Record, Reported):
         from ..results.screen import text
 
         return text(self._parts())
+
+    def _line(self) -> str:
+        if not self.samples:
+            return "nothing is finished"
+        return f"{len(self):,} trainings, the best {100 * self.best.accuracy:.2f} %"
+
+    def _title(self) -> str:
+        return f"trainings in {self.folder}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
 
     def _parts(self) -> list[Part]:
         from contextlib import suppress
