@@ -37,6 +37,7 @@ LAYERS = (
     ("fleets",),
     ("searching", "registering"),
     ("comparing",),
+    ("exploring",),
     ("cli",),
     ("__main__",),
 )

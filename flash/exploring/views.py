@@ -1,0 +1,115 @@
+"""Fronts as the page draws them: some of their points, with what is shown under the mouse."""
+
+from __future__ import annotations
+
+from ..base.names import UNITS
+from .of_result import hover_of, text_of
+from .shown import Change, FrontView
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from ..fronts.front import ParetoFront
+    from .shown import Goal, Trained
+    from .state import State
+
+__all__ = ["SHOWN", "offers_of", "view_of"]
+
+SHOWN = 1500  # points
+COARSER = (0.01, 0.03, 0.1)  # offered where an exact front is too large
+
+
+def view_of(
+    front: ParetoFront,
+    state: State,
+    target: str,
+    request: int,
+    goals: Sequence[Goal],
+    here: Mapping[str, float] | None,
+    trained: Sequence[Trained],
+) -> FrontView:
+    """Return what is drawn of a front."""
+    import numpy as np
+
+    n = len(front)
+    columns = {one.name: _column(front, one.name) for one in goals}
+    some = _thinned(list(columns.values()), n)
+    knee = None
+    if n and front.complete:
+        knee = front.knee_index
+        some = np.union1d(some, [knee])
+    places = some.tolist()
+    message = front.message
+    if n > len(places):
+        message += f"; {len(places):,} of {n:,} points are drawn"
+    if state.confidence is not None:
+        message += "; by the costs themselves, not the upper ends of their intervals"
+    return FrontView(
+        target,
+        state,
+        request,
+        tuple(goals),
+        columns={name: tuple(column[some].tolist()) for name, column in columns.items()},
+        places=tuple(places),
+        texts=tuple(_texts(front, some)),
+        total=n,
+        exact=front.exact,
+        message=message,
+        knee=knee,
+        here=here,
+        trained=tuple(trained),
+        offers=() if front.complete else offers_of(state),
+        front=front,
+    )
+
+
+def offers_of(state: State) -> tuple[Change, ...]:
+    """Return coarser fronts than a state's, which take less time."""
+    return tuple(
+        [
+            Change(f"within {100 * one:g} % of every network", state.replace(epsilon=one))
+            for one in COARSER
+            if one > state.epsilon
+        ]
+    )
+
+
+def _column(front: ParetoFront, name: str) -> Any:
+    if name == "accuracy" and front.predicted:
+        return front.metrics["accuracy"]
+    return front.values(name)
+
+
+def _thinned(columns: Sequence[Any], n: int) -> Any:
+    """Return the numbers of the points that are drawn, rising."""
+    import numpy as np
+
+    if n <= SHOWN:
+        return np.arange(n)
+    return np.unique(np.linspace(0, n - 1, SHOWN).astype(np.int64))
+
+
+def _texts(front: ParetoFront, some: Any) -> list[str]:
+    told = [name for name in front.metrics if name != "score"]
+    columns = {name: front.metrics[name][some].tolist() for name in told}
+    cells = hover_of(front.space, front.x[some]) if len(some) else []
+    labels = {name: _label(name) for name in told}
+    found = []
+    for k, own in enumerate(cells):
+        costs = [f"{labels[name]} {text_of(name, column[k])}" for name, column in columns.items()]
+        found.append("\n".join([", ".join(costs), own]))
+    return found
+
+
+def _label(name: str) -> str:
+    from ..results.screen import called
+
+    return (
+        called(name)
+        if name in UNITS
+        else {"params": "parameters", "macs": "MACs"}.get(
+            name, "NN-Degree" if name == "nn_degree" else name
+        )
+    )
