@@ -8,6 +8,7 @@ from ._core.costing import batch
 from ._core.costing import choices as choices_core
 from .base.checks import integer, path_of, public, shown, writable
 from .base.names import COSTS, Metric
+from .base.record import Reported
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware.target import as_target
 from .predictors.predictor import as_predictor
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from pandas import DataFrame
 
-    from .base.html import Row
+    from .base.html import Part, Row
     from .hardware.target import Target
     from .predictors.predictor import AccuracyPredictor
     from .problem.tiling import Tiled
@@ -40,7 +41,7 @@ ALONE = 1 << 18  # fewer are evaluated on one thread
 
 
 @public
-class Table(dict[str, "NDArray[Any]"]):
+class Table(dict[str, "NDArray[Any]"], Reported):
     """Columns of equal length by name, as numpy arrays: a dict, and more where asked."""
 
     @property
@@ -48,16 +49,14 @@ class Table(dict[str, "NDArray[Any]"]):
         """Rows of the table."""
         return len(next(iter(self.values()))) if self else 0
 
-    def _repr_html_(self) -> str:
-        from .base.html import page
-
+    def _parts(self) -> list[Part]:
         n = self.rows
         some = range(n) if n <= SHOWN else [*range(SHOWN // 2), *range(n - SHOWN // 2, n)]
         rows: list[Row] = [["", *self]]
         rows += [[str(i), *(f"{column[i]:.6g}" for column in self.values())] for i in some]
         if n > SHOWN:
             rows.insert(1 + SHOWN // 2, f"... {n - SHOWN:,} more ...")
-        return page([(rows, 1, True), f"{n:,} rows"])
+        return [(rows, 1, True), f"{n:,} rows"]
 
     def to_frame(self) -> DataFrame:
         """Return a pandas DataFrame that shares the columns."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..base.checks import public, shown, table
 from ..base.gaps import gap_between
-from ..base.record import Record, cached, later
+from ..base.record import Record, Reported, cached, later
 from ..errors import ArgumentError, FormatError
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ class Alternative(Record):
 
 
 @public
-class ChoiceResult(Record):
+class ChoiceResult(Record, Reported):
     """The outcome of `flash.choose`. Prints as one screen and round-trips through JSON.
 
     Parameters
@@ -192,11 +192,6 @@ class ChoiceResult(Record):
         from ..results.screen import text
 
         return text(self._parts())
-
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
-        return page(self._parts())
 
     def _parts(self) -> list[Part]:
         """Return what is shown: lines of text, and a table of the choices."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import public, shown, suggesting, table
-from ..base.record import Record
+from ..base.record import Record, Reported
 from ..errors import ArgumentError, FormatError
 
 TYPE_CHECKING = False
@@ -72,7 +72,7 @@ class ChoicePoint(Record):
 
 
 @public
-class ChoiceFront(Record):
+class ChoiceFront(Record, Reported):
     """The answers that no other betters in every objective at once: `flash.pareto` of a problem.
 
     A sequence of points, the best by the first objective first. Points of equal values are one.
@@ -153,11 +153,6 @@ class ChoiceFront(Record):
         from ..results.screen import text
 
         return text(self._parts())
-
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
-        return page(self._parts())
 
     def _parts(self) -> list[Part]:
         """Return what is shown: lines of text, and a table."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import public, shown, table
-from ..base.record import Record
+from ..base.record import Record, Reported
 from ..errors import FormatError
 from .answer import Alternative
 
@@ -26,7 +26,7 @@ LEVEL = 1.959963984540054  # of a normal distribution, for 95 %
 
 
 @public
-class ChoiceSweep(Record):
+class ChoiceSweep(Record, Reported):
     """The outcome of `flash.sweep` of a problem of choices. Prints as one screen.
 
     Parameters
@@ -120,11 +120,6 @@ class ChoiceSweep(Record):
         from ..results.screen import text
 
         return text(self._parts())
-
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
-        return page(self._parts())
 
     def _parts(self) -> list[Part]:
         """Return what is shown: lines of text, and tables."""

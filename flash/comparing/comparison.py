@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..base.checks import choice, faults, integer, items, number, public, shown
 from ..base.gaps import gap_between
-from ..base.record import Generic, Record
+from ..base.record import Generic, Record, Reported
 from ..errors import FormatError
 
 TYPE_CHECKING = False
@@ -33,7 +33,7 @@ FORMAT = 1
 
 
 @public
-class Comparison(Record, Generic[N]):
+class Comparison(Record, Reported, Generic[N]):
     """Runs of several methods on one problem.
 
     Parameters
@@ -147,11 +147,6 @@ class Comparison(Record, Generic[N]):
         from ..results.screen import text
 
         return text(self._parts())
-
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
-        return page(self._parts())
 
     def _parts(self) -> list[Part]:
         first = next(iter(self.runs.values()))[0]

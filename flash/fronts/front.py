@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..base.checks import choice, flag, number, public, suggesting
 from ..base.names import BUDGET_OF, TERMS
-from ..base.record import Record, cached
+from ..base.record import Record, Reported, cached
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, compile_any
 from .maths import hypervolume, knee
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure as PlotlyFigure
 
+    from ..base.html import Part
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..predictors.predictor import AccuracyPredictor
@@ -83,7 +84,7 @@ class _Metric:
 
 
 @public
-class ParetoFront(Record):
+class ParetoFront(Record, Reported):
     """The networks that no other of the space betters in every objective at once.
 
     A sequence: ``front[0]`` is the SearchResult of the best network by the first objective, and so
@@ -253,11 +254,10 @@ class ParetoFront(Record):
 
         return screen(self)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _parts(self) -> list[Part]:
         from .text import parts
 
-        return page(parts(self))
+        return parts(self)
 
     @cached
     def architectures(self) -> Sequence[Architecture]:

@@ -22,7 +22,7 @@ from ..base.checks import (
     text,
 )
 from ..base.names import COST_COLUMNS, COSTS, Column, Metric
-from ..base.record import Record, cached, deferred, later
+from ..base.record import Record, Reported, cached, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
+    from ..base.html import Part
     from ..networks.cell_networks import Net
     from ..spaces.tabled import TabledSpace
     from .costing import Cost
@@ -70,7 +71,7 @@ def targets() -> tuple[str, ...]:
 
 
 @public
-class Target(Record):
+class Target(Record, Reported):
     """A hardware target: a kind of cost model with its coefficients.
 
     Made by `Target.load` or `Target.from_dict`, which check every value; the fields are those of
@@ -277,11 +278,10 @@ class Target(Record):
     def __hash__(self) -> int:
         return hash((self.name, self.kind))
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _parts(self) -> list[Part]:
         from ._page import parts
 
-        return page(parts(self))
+        return parts(self)
 
     @property
     def metrics(self) -> tuple[str, ...]:

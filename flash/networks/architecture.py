@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from ..base.html import Part
     from .network import Network
 
 __all__ = ["FAMILIES", "Architecture", "Cell"]
@@ -312,9 +313,7 @@ class Architecture(Record):
         image = (3, self.resolution, self.resolution)
         write_onnx(module, image, (self.num_classes,), path, opset, batch)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
+    def _parts(self) -> list[Part]:
         names = Cell.field_names[: 5 if self.family == "mobilenet-v2" else 3]
         rows = [["cell", *names]]
         rows += [
@@ -322,7 +321,7 @@ class Architecture(Record):
             for number, cell in enumerate(self.cells, 1)
         ]
         size = f"images of {self.resolution} x {self.resolution}, {self.num_classes} classes"
-        return page([self.family, (rows, 0, True), f"{size}, link_seed {self.link_seed}"])
+        return [self.family, (rows, 0, True), f"{size}, link_seed {self.link_seed}"]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal architecture."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from ..base.html import Part
     from ..spaces.blocks.network import BlockNetwork
     from .network import Network
 
@@ -288,9 +289,7 @@ class CellNetwork(Record):
         image = (3, self.resolution, self.resolution)
         write_onnx(module, image, (self.num_classes,), path, opset, batch)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
+    def _parts(self) -> list[Part]:
         rows = [["block", "input 1", "operator 1", "input 2", "operator 2"]]
         rows += [
             [str(number), str(first), left, str(second), right]
@@ -298,7 +297,7 @@ class CellNetwork(Record):
         ]
         stages = f"3 stages of {self.repeats} cells, {self.filters} channels in the first"
         size = f"images of {self.resolution} x {self.resolution}, {self.num_classes} classes"
-        return page([self.family, (rows, 0, True), f"{stages}; {size}"])
+        return [self.family, (rows, 0, True), f"{stages}; {size}"]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network."""

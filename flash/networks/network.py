@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     import onnx
     import torch
 
+    from ..base.html import Part
+
 __all__ = ["Layer", "Network"]
 
 _WEIGHTED = ("conv", "linear", "matmul", "embedding", "recurrent")  # whose out_channels are said
@@ -513,10 +515,8 @@ class Network(Record):
         ]
         return "\n".join([*text, self._totals()])
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
-        return page([(self._rows(), 0, True), self._totals()])
+    def _parts(self) -> list[Part]:
+        return [(self._rows(), 0, True), self._totals()]
 
     def _totals(self) -> str:
         out = sum(inputs is None for inputs in self.counted or ())

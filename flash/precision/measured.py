@@ -18,7 +18,7 @@ from ..base.plain import (
     table_of,
     within,
 )
-from ..base.record import Record
+from ..base.record import Record, Reported
 from ..errors import ArgumentError
 from .choices import MOST_BITS
 
@@ -81,7 +81,7 @@ CHECKS: dict[str, Check] = {
 
 
 @public
-class MeasuredChoices(Record):
+class MeasuredChoices(Record, Reported):
     """Choices of bits in the order of their measured losses; see `flash.best_measured`.
 
     Parameters
@@ -172,11 +172,6 @@ class MeasuredChoices(Record):
         from ..results.screen import text
 
         return text(self._parts())
-
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
-        return page(self._parts())
 
     def _parts(self) -> list[Part]:
         from ..results.screen import duration

@@ -20,7 +20,7 @@ from ..base.plain import (
     table_of,
     within,
 )
-from ..base.record import Record, cached
+from ..base.record import Record, Reported, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .choices import MOST_BITS, bits_of
 
@@ -125,7 +125,7 @@ def rows_of(where: str, rows: Any) -> tuple[Sensitivity, ...]:
 
 
 @public
-class Sensitivities(Record):
+class Sensitivities(Record, Reported):
     """What fewer bits cost, layer by layer; see `flash.sensitivities`.
 
     Parameters
@@ -428,11 +428,6 @@ class Sensitivities(Record):
         from ..results.screen import text
 
         return text(self._parts())
-
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
-        return page(self._parts())
 
     def _parts(self) -> list[Part]:
         from ..results.screen import count, duration

@@ -18,7 +18,7 @@ from ..base.checks import (
     shown,
 )
 from ..base.names import Link
-from ..base.record import Record, cached, deferred, later
+from ..base.record import Record, Reported, cached, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ..base.html import Part
     from ..networks.cell_networks import Net
     from .evidence import Evidence, Report
     from .grown import Grown
@@ -52,7 +53,7 @@ PART_OF = "part_of"  # of provenance: "grown", of the additive part of such a pr
 
 
 @public
-class AccuracyPredictor(Record):
+class AccuracyPredictor(Record, Reported):
     """Accuracy as a function of a network's topology, fitted on trained networks.
 
     Make one with `fit`, or read one with `load`. Three kinds:
@@ -399,15 +400,15 @@ class AccuracyPredictor(Record):
 
         return logistic(score)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import facts, page
+    def _parts(self) -> list[Part]:
+        from ..base.html import facts
 
         if self.topology is not None:
             numbers = self.topology.to_dict()
         else:
             numbers = {"a": self.a, "b": self.b, "c": self.c}
-        told = "" if self.report is None else self.report._repr_html_()
-        return page([f"accuracy predictor of kind {self.kind}", facts(numbers)]) + told
+        told = () if self.report is None else self.report._parts()
+        return [f"accuracy predictor of kind {self.kind}", facts(numbers), *told]
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the predictor as JSON; with a path, write it there too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import public
-from ..base.record import Generic, Record, cached, deferred, later
+from ..base.record import Generic, Record, Reported, cached, deferred, later
 from ..errors import ArgumentError
 
 TYPE_CHECKING = False
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from typing_extensions import TypeVar
 
+    from ..base.html import Part
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import Net
@@ -48,7 +49,7 @@ NOTHING = "no network within the budgets was found"
 
 
 @public
-class SearchResult(Record, Generic[N]):
+class SearchResult(Record, Reported, Generic[N]):
     """The outcome of a search: the network, its costs, and the certificate.
 
     Prints as one screen and round-trips through JSON. Whatever is unknown or does not apply is
@@ -269,11 +270,10 @@ class SearchResult(Record, Generic[N]):
 
         return screen(self)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _parts(self) -> list[Part]:
         from .screen import parts
 
-        return page(parts(self))
+        return parts(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal result.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..base.checks import json_text, public
 from ..base.names import UNITS
-from ..base.record import Generic, Record, cached
+from ..base.record import Generic, Record, Reported, cached
 from .reading import name_of
 
 TYPE_CHECKING = False
@@ -35,7 +35,7 @@ NAMED = 24  # characters of a name in a table
 
 
 @public
-class Suggestion(Record, Generic[N]):
+class Suggestion(Record, Reported, Generic[N]):
     """The networks to train next: what `flash.suggest` returns.
 
     Iterating gives the networks; it prints as one screen.
@@ -212,11 +212,6 @@ class Suggestion(Record, Generic[N]):
         from ..results.screen import text
 
         return text(self._parts())
-
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
-        return page(self._parts())
 
     def _parts(self) -> list[Part]:
         from ..results.screen import count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import public
-from ..base.record import Record
+from ..base.record import Record, Reported
 from ..results.histogram import Histogram
 
 TYPE_CHECKING = False
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
+    from ..base.html import Part
     from ..results.result import SearchResult
     from ..spaces.space import SearchSpace
 
@@ -21,7 +22,7 @@ __all__ = ["Histogram", "SweepResult"]
 
 
 @public
-class SweepResult(Record):
+class SweepResult(Record, Reported):
     """The outcome of a sweep. Prints as one screen.
 
     Parameters
@@ -106,11 +107,10 @@ class SweepResult(Record):
 
         return screen(self)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _parts(self) -> list[Part]:
         from .text import parts
 
-        return page(parts(self))
+        return parts(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal result.

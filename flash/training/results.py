@@ -6,7 +6,7 @@ import os
 
 from ..base.checks import integer, path_of, real
 from ..base.plain import AMOUNT, COUNT, REAL, TABLE, Check, by, made, maybe, within
-from ..base.record import Record
+from ..base.record import Record, Reported
 from ..errors import ArgumentError
 from ..networks.architecture import Architecture
 from ..spaces.network_files import network_from_dict
@@ -79,7 +79,7 @@ class TrainedNetwork(Record):
         return made(cls, "the result", line, CHECKS, version=1)
 
 
-class TrainingResult(Record):
+class TrainingResult(Record, Reported):
     """The finished networks of a run, by index and repeat.
 
     Parameters
@@ -255,11 +255,6 @@ class TrainingResult(Record):
         from ..results.screen import text
 
         return text(self._parts())
-
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
-        return page(self._parts())
 
     def _parts(self) -> list[Part]:
         from contextlib import suppress

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     import torch
 
+    from ...base.html import Part
     from ...networks.network import Network
+    from ...networks.scene import Scene
     from .fragments import Fragment
     from .space import BlockSpace
 
@@ -122,6 +124,12 @@ class BlockNetwork(Record):
             )
             for name, _, fragment in self._placed
         )
+
+    def _scene(self) -> Scene:
+        """Return what a drawing of it shows."""
+        from .scenes import scene_of_blocks
+
+        return scene_of_blocks(self)
 
     @cached
     def _network(self) -> Network:
@@ -279,9 +287,7 @@ class BlockNetwork(Record):
             told.setdefault(f"{stage} ({channels})", []).append(label)
         return "; ".join(f"{stage}: {', '.join(some)}" for stage, some in told.items())
 
-    def _repr_html_(self) -> str:
-        from ...base.html import page
-
+    def _parts(self) -> list[Part]:
         rows = [["stage", "block", "channels"]]
         rows += [[stage, label, str(channels)] for stage, label, channels in self.blocks]
-        return page([self.family, (rows, 2, True)])
+        return [self.family, (rows, 2, True)]
