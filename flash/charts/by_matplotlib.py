@@ -163,7 +163,7 @@ class _Drawn:
             getattr(axes, f"invert_{which}axis")()
 
     def _categories(self, axes: Any, which: str, categories: Any) -> None:
-        names = [_plain_text(one) for one in categories]
+        names = [str(one) for one in categories]
         getattr(axes, f"set_{which}ticks")(range(len(names)), names)
         if which == "x" and sum(map(len, names)) > 60:
             axes.tick_params(axis="x", rotation=90 if max(map(len, names)) > 12 else 45)
@@ -275,7 +275,7 @@ class _Drawn:
             for share, text in one.ticks:
                 axes.plot([place - 0.02, place], [share, share], color=palette.colour(-1),
                           linewidth=0.8, zorder=3)  # fmt: skip
-                axes.text(place - 0.04, share, _plain_text(text), ha="right", va="center",
+                axes.text(place - 0.04, share, text, ha="right", va="center",
                           fontsize="small", zorder=4, bbox=HALO)  # fmt: skip
         if own and len(own[0].shares):
             heights = np.stack([one.shares for one in own], axis=1)
@@ -289,11 +289,6 @@ class _Drawn:
 
 
 HALO = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
-
-
-def _plain_text(text: Any) -> str:
-    """Return a text that matplotlib takes as it is, wherever the style ends."""
-    return str(text).replace("$", r"\$")
 
 
 def _log_locator() -> Any:

@@ -15,13 +15,29 @@ if TYPE_CHECKING:
 
     from .chart import Axis, Chart, Panel
 
-__all__ = ["axis_of", "figure_of"]
+__all__ = ["ZOOMED", "axis_of", "figure_of"]
 
 STEPS = {"": "linear", "after": "hv", "before": "vh"}
 LETTERS = 1e6  # from here on numbers on an ordinary axis have them, as 2M
 ANCHORS = {"start": "middle right", "middle": "middle center", "end": "middle left"}
 POINT = 96.0 / 72.0  # a typographic point in those of a screen
 GRID = "#E3E3E3"
+# Ticks are worked out for the ends that a logarithmic axis has at first: plotly's own after a zoom.
+ZOOMED = """
+const chart = document.getElementById("{plot_id}"), ends = {};
+for (const name in chart._fullLayout) if (chart.layout[name] && chart.layout[name].ticktext
+  && chart.layout[name].type === "log") ends[name] = chart.layout[name].range.slice();
+chart.on("plotly_relayout", (told) => {
+  const change = {};
+  for (const name in ends) {
+    if (!Object.keys(told).some((key) => key.startsWith(name + "."))) continue;
+    const mode = chart._fullLayout[name].range.every((end, k) => Math.abs(end - ends[name][k]) < 1e-9)
+      ? "array" : "auto";
+    if (chart.layout[name].tickmode !== mode) change[name + ".tickmode"] = mode;
+  }
+  if (Object.keys(change).length) Plotly.relayout(chart, change);
+});
+"""
 
 
 def figure_of(chart: Chart, most: int | None = None) -> Any:
@@ -54,6 +70,9 @@ def figure_of(chart: Chart, most: int | None = None) -> Any:
                 "font": {"size": 11},
             }  # fmt: skip
         )
+    above = 26 if _titled(chart) else 0  # what stands over the panels of the first row
+    top = 22 + 30 * bool(chart.title) + 26 * bool(names) + above
+    bottom, height = 55 + 16 * len(chart.notes), round(high * 100)
     figure.update_layout(
         title={"text": _text(chart.title), "font": {"size": 15}},
         annotations=annotations,
@@ -61,16 +80,14 @@ def figure_of(chart: Chart, most: int | None = None) -> Any:
         hovermode="closest",
         barmode="overlay",  # where bars stand is decided already
         showlegend=bool(names),
-        legend={"orientation": "h", "x": 0.0, "y": 1.02, "yanchor": "bottom"},
-        margin={
-            "l": 70,
-            "r": 30,
-            "t": 20 + 30 * bool(chart.title) + 25 * bool(names) + 20 * _titled(chart),
-            "b": 55 + 16 * len(chart.notes),
+        legend={
+            "orientation": "h", "x": 0.0, "yanchor": "bottom",
+            "y": 1.0 + (4 + above) / max(height - top - bottom, 100),
         },
-        height=round(high * 100),
+        margin={"l": 80, "r": 60, "t": top, "b": bottom},
+        height=height,
         **layout,
-    )
+    )  # fmt: skip
     return figure
 
 
@@ -85,7 +102,8 @@ def _stands(chart: Chart, names: Sequence[str]) -> set[int]:
 
 
 def _titled(chart: Chart) -> bool:
-    return any(panel.title for panel in chart.panels[: shape_of(chart)[1]])
+    first = chart.panels[: shape_of(chart)[1]]
+    return any(panel.title or isinstance([*panel.marks, None][0], Parallel) for panel in first)
 
 
 def _place(shares: Sequence[float], n: int, gap: float, less: float = 0.0) -> tuple[float, float]:
@@ -106,17 +124,19 @@ def axis_of(axis: Axis, greatest: float = 0.0) -> dict[str, Any]:
     """Return an axis as plotly's layout has it; greatest: the value on it."""
     found: dict[str, Any] = {
         "title": {"text": _text(axis.label)}, "gridcolor": GRID, "zeroline": False,
-        "visible": not axis.hidden,
+        "visible": not axis.hidden, "tickmode": "auto", "ticks": "outside", "ticklen": 4,
+        "tickcolor": GRID,
     }  # fmt: skip
     low, high = axis.limits or (None, None)
     if axis.log and low is not None and high is not None:
         from math import log10
 
         ticks = log_ticks(low, high)
-        found |= {"type": "log", "range": [log10(low), log10(high)], "tickvals": ticks,
-                  "ticktext": [plain(one) for one in ticks]}  # fmt: skip
+        found |= {"type": "log", "range": [log10(low), log10(high)], "tickmode": "array",
+                  "tickvals": ticks, "ticktext": [plain(one) for one in ticks],
+                  "tickformat": ",~r", "nticks": 8}  # fmt: skip
     elif axis.categories is not None:
-        found |= {"tickvals": list(range(len(axis.categories))),
+        found |= {"tickmode": "array", "tickvals": list(range(len(axis.categories))),
                   "ticktext": [_text(one) for one in axis.categories]}  # fmt: skip
     else:
         found |= {"separatethousands": True, "exponentformat": "SI" if greatest >= LETTERS else "none"}
@@ -209,6 +229,7 @@ class _Drawn:
         marker: dict[str, Any] = {
             "size": np.asarray(size) * POINT if mark.weight is not None else size * POINT,
             "symbol": mark.symbol,
+            "opacity": 1.0,
             "color": palette.colour(mark.colour),
             "line": {"width": 0.8 if mark.size > 9 else 0, "color": "white"},
         }

@@ -47,7 +47,10 @@ def save(chart: Chart, path: str | os.PathLike[str]) -> None:
     name = check("path", path)
     kind = name.rpartition(".")[2]
     if kind == "html":
-        write_text_atomic(name, chart.plotly().to_html(include_plotlyjs=True))
+        from .by_plotly import ZOOMED
+
+        page = chart.plotly().to_html(include_plotlyjs=True, post_script=ZOOMED)
+        write_text_atomic(name, page)
         return
     if kind == "svg":
         head = '<?xml version="1.0" encoding="utf-8"?>\n'

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["svg_of"]
 
-MOST = 2000  # points of a mark: more make pages heavy
+MOST, WEIGHED = 2000, 1000  # points of a mark, and of one with weights: more make pages heavy
 TOLD = 400  # points of a chart that say what they are
 SVG = "http://www.w3.org/2000/svg"
 LINK = "http://www.w3.org/1999/xlink"
@@ -27,7 +27,7 @@ def svg_of(chart: Chart) -> str:
     from .by_matplotlib import drawn, styled
     from .layout import laid
 
-    chart = laid(chart, MOST)
+    chart = laid(chart, MOST if _plain_points(chart) else WEIGHED)
     figure = drawn(chart)
     matplotlib = require("svg()", "plot", "matplotlib")
     with StringIO() as file:
@@ -41,7 +41,29 @@ def svg_of(chart: Chart) -> str:
     _name(root, chart, own)
     _tell(root, chart)
     _own_ids(root, own)
+    _short(root)
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def _plain_points(chart: Chart) -> bool:
+    """Return whether all points of a mark are of one size: then they are written once."""
+    return all(getattr(one, "weight", None) is None for panel in chart.panels for one in panel.marks)
+
+
+def _short(root: Element) -> None:
+    """Leave out digits that no screen shows."""
+    import re
+
+    for element in root.iter():
+        for key in ("d", "x", "y", "x1", "x2", "y1", "y2", "points"):
+            if key in element.attrib:
+                element.set(key, re.sub(r"-?\d+\.\d{3,}", _rounded, element.attrib[key]))
+                if key == "d":
+                    element.set(key, " ".join(element.attrib[key].split()))
+
+
+def _rounded(match: Any) -> str:
+    return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def _name(root: Element, chart: Chart, own: str) -> None:
@@ -50,11 +72,14 @@ def _name(root: Element, chart: Chart, own: str) -> None:
 
     for metadata in root.findall(f"{{{SVG}}}metadata"):
         root.remove(metadata)
+    for element in root.iter():  # its rules would be the whole page's
+        for style in element.findall(f"{{{SVG}}}style"):
+            element.remove(style)
     root.attrib.pop("version", None)
     wide = float(root.attrib.pop("width").removesuffix("pt")) * 96.0 / 72.0
     root.attrib.pop("height")
     root.set("width", f"{wide:.0f}")
-    root.set("style", "max-width:100%;height:auto")
+    root.set("style", "max-width:100%;height:auto;stroke-linejoin:round;stroke-linecap:butt")
     root.set("role", "img")
     panels = [f"{panel.y.label} against {panel.x.label}" for panel in chart.panels if panel.y.label]
     said = "; ".join(one for one in (chart.title, *panels, *chart.notes) if one)
@@ -104,23 +129,21 @@ def _own_ids(root: Element, own: str) -> None:
     """Keep the ids that are referred to, under names that no other chart of the page has."""
     import re
 
-    found = {
-        one
+    pattern = re.compile(r"url\(#([\w-]+)\)|^#([\w-]+)$")
+
+    def link(value: str) -> str:
+        return pattern.sub(lambda one: one[0].replace("#", f"#f{own}-"), value)
+
+    values = [
+        (element, key, value)
         for element in root.iter()
-        for value in element.attrib.values()
-        for one in re.findall(r"#([\w-]+)\)?$", value)
-    }
+        for key, value in element.attrib.items()
+        if "url(#" in value or key == f"{{{LINK}}}href"
+    ]
+    found = {one[1] or one[2] for _, _, value in values for one in pattern.finditer(value)}
+    for element, key, value in values:
+        element.set(key, link(value))
     for element in root.iter():
         name = element.attrib.pop("id", None)
         if name in found:
             element.set("id", f"f{own}-{name}")
-        for key, value in element.attrib.items():
-            if "#" in value:
-                element.set(key, re.sub(r"#([\w-]+)(\)?)$", _renamed(own, found), value))
-
-
-def _renamed(own: str, found: set[str]) -> Any:
-    def name(match: Any) -> str:
-        return f"#f{own}-{match[1]}{match[2]}" if match[1] in found else match[0]
-
-    return name

@@ -71,7 +71,9 @@ def panels_of(cost: Cost, top: int = SHOWN) -> tuple[tuple[Panel, ...], tuple[st
     if roofs is not None and roofs["note"]:
         notes.append(roofs["note"])
     if roofs is not None and roofs["bits"] is not None:
-        notes.append(f"bytes are those of numbers of {roofs['bits']} bits, as the target moves them")
+        notes.append(
+            f"bytes are those of numbers of {roofs['bits']} bits, as the target moves them"
+        )
     return tuple(panels), tuple(notes)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .cell_networks import CellNetwork
     from .scene import Group, Scene, Way
 
-__all__ = ["chart_of", "panel_of", "panels_of"]
+__all__ = ["chart_of", "panel_of", "panels_of", "widest"]
 
 INCHES = 11.0  # across a drawing
 TALL = 3.2
@@ -24,6 +24,7 @@ PARTED = 0.9  # between groups, in boxes
 THICK = 0.84  # of a box, along
 LEAST = 0.07  # half height of the smallest box
 STRENGTHS = ((0.34, 0.6), (0.67, 1.1), (1.01, 1.8))  # up to what share, how wide a link is
+LINE = 0.14  # height of a line of text, where the tallest box has 1
 ARC = 17  # points of an arc
 MANY = 14  # groups: of more only the number and the channels are written
 SKIPPED = "skipped"
@@ -46,7 +47,7 @@ def panels_of(net: Any) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
     """Return the panels that draw a network, and what is to be said below them."""
     scene = scene_of(net).thinned()
     told = "a box's height is the square root of its channels"
-    wide = _widest(scene)
+    wide = widest(scene)
     if any(one.channels > wide for one in scene.units):
         told += f", of {wide:,} and more alike"
     notes = (told, *scene.notes)
@@ -63,13 +64,17 @@ class _Places:
         groups = scene.groups
         self.short = len(groups) > MANY
         lines = [_lines(group, self.short) for group in groups]
-        letters = [max(map(len, (*own, group.size)), default=0) for own, group in zip(lines, groups)]
+        letters = [
+            max(map(len, (*own, group.size)), default=0)
+            for own, group in zip(lines, groups, strict=True)
+        ]
         whole = sum(len(group.units) for group in groups) + PARTED * (len(groups) - 1)
         length = whole = max(whole, 1.0)
         for _ in range(12):  # what texts need depends on how long all is
             each = length * LETTER / INCHES
             length = PARTED * (len(groups) - 1) + sum(
-                max(len(group.units), each * own) for group, own in zip(groups, letters, strict=True)
+                max(len(group.units), each * own)
+                for group, own in zip(groups, letters, strict=True)
             )
             if length > 6 * whole:
                 break
@@ -116,23 +121,24 @@ def _lines(group: Group, short: bool) -> tuple[str, ...]:
     return tuple(part for one in lines for part in one.split("\n"))
 
 
-def panel_of(scene: Scene) -> Panel:
-    """Return a scene's panel."""
+def panel_of(scene: Scene, title: str = "", most: int | None = None) -> Panel:
+    """Return a scene's panel; most: channels of the tallest box, by default those of its own."""
     places = _Places(scene)
     units = scene.units
-    most = _widest(scene)
+    most = most or widest(scene)
     heights = [max(LEAST, 0.5 * sqrt(min(1.0, one.channels / most))) for one in units]
     middle = [places.at(-0.5), places.at(len(units) - 0.5)]
     marks: list[Any] = [Line(middle, [0.0, 0.0], colour=-2, dash="solid", width=0.8)]
     tops = _arcs(scene, places, heights, marks)
     kinds = list(dict.fromkeys(one.kind for one in units if not one.skipped))
-    for colour, kind in enumerate(kinds):
+    for kind in kinds:
         some = [k for k, one in enumerate(units) if one.kind == kind and not one.skipped]
-        marks.append(_boxes(scene, places, heights, some, kind, colour))
+        marks.append(_boxes(scene, places, heights, some, kind))
     some = [k for k, one in enumerate(units) if one.skipped]
     if some:
-        marks.append(_boxes(scene, places, heights, some, SKIPPED, None))
-    marks.append(_titles(scene, places, max(tops, default=0.5)))
+        marks.append(_boxes(scene, places, heights, some, SKIPPED))
+    lines, top = _titles(scene, places, max(tops, default=0.5))
+    marks.append(lines)
     low = -0.5 - 0.12
     marks.append(
         Texts(
@@ -147,11 +153,12 @@ def panel_of(scene: Scene) -> Panel:
     return Panel(
         marks,
         x=HIDDEN.replace(limits=(ends[0], ends[1])),
-        y=HIDDEN.replace(limits=(low - 0.2, None)),
+        y=HIDDEN.replace(limits=(low - 0.12, top)),
+        title=title,
     )
 
 
-def _widest(scene: Scene) -> int:
+def widest(scene: Scene) -> int:
     """Return the channels of the tallest box: what classes or words a network ends with would
     dwarf the rest."""
     ends = scene.groups[-1].units
@@ -160,16 +167,11 @@ def _widest(scene: Scene) -> int:
 
 
 def _boxes(
-    scene: Scene,
-    places: _Places,
-    heights: Sequence[float],
-    some: Sequence[int],
-    kind: str,
-    colour: int | None,
+    scene: Scene, places: _Places, heights: Sequence[float], some: Sequence[int], kind: str
 ) -> Boxes:
     units = scene.units
     edge = (1.0 - THICK) / 2.0
-    more: dict[str, Any] = {"hollow": True} if colour is None else {"colour": colour}
+    more: dict[str, Any] = {"hollow": True, "colour": -2} if kind == SKIPPED else {}
     return Boxes(
         [places.boxes[k] + edge for k in some],
         [places.boxes[k] + 1.0 - edge for k in some],
@@ -181,17 +183,17 @@ def _boxes(
     )
 
 
-def _titles(scene: Scene, places: _Places, top: float) -> Texts:
+def _titles(scene: Scene, places: _Places, top: float) -> tuple[Texts, float]:
+    """Return what stands above the groups, and where that ends."""
     texts = ["\n".join(_lines(group, places.short)) for group in scene.groups]
     lines = max(text.count("\n") for text in texts) + 1
-    return Texts(
-        places.middles, [top + 0.09 * lines] * len(texts), texts, size=7.0 if places.short else 7.5
-    )
+    half = 0.5 * LINE * lines
+    middle = top + half + 0.06
+    size = 7.0 if places.short else 7.5
+    return Texts(places.middles, [middle] * len(texts), texts, size=size), middle + half + 0.04
 
 
-def _arcs(
-    scene: Scene, places: _Places, heights: Sequence[float], marks: list[Any]
-) -> list[float]:
+def _arcs(scene: Scene, places: _Places, heights: Sequence[float], marks: list[Any]) -> list[float]:
     """Add the links to the marks, by strength, and return how high they reach."""
     tops = [max(heights, default=0.5)]
     named = False
@@ -213,9 +215,7 @@ def _arcs(
     return tops
 
 
-def _arc(
-    way: Way, places: _Places, heights: Sequence[float]
-) -> tuple[list[float], list[float]]:
+def _arc(way: Way, places: _Places, heights: Sequence[float]) -> tuple[list[float], list[float]]:
     """Return the points of a link: from the top of what it leaves to the top of where it ends, or
     out of a gap and back into one."""
     first, last = places.ends(way)

@@ -131,7 +131,9 @@ def _fewer_units(scene: Scene) -> Scene:
             kept = ways.get((start, end))
             if kept is None or kept.share < way.share:
                 ways[start, end] = way.replace(start=start, end=end)
-    note = f"a box stands for up to {each} of the {count:,} layers or blocks, links within it left out"
+    note = (
+        f"a box stands for up to {each} of the {count:,} layers or blocks, links within it left out"
+    )
     return scene.replace(
         groups=tuple(groups), ways=tuple(ways.values()), notes=(*scene.notes, note)
     )
@@ -367,7 +369,9 @@ def _ways(net: Network, at: Sequence[int]) -> Iterator[Way]:
             if place and layer.channels is not None and layer.kind == "add":
                 taken = layer.channels
             share = taken / offered if offered else 1.0
-            name = f"{taken:,} of {offered:,} channels" if taken != offered else f"{taken:,} channels"
+            name = (
+                f"{taken:,} of {offered:,} channels" if taken != offered else f"{taken:,} channels"
+            )
             yield Way(start, end, min(1.0, share), f"{layer.kind}: {name}")
 
 

@@ -525,7 +525,7 @@ def result_at(
 
     if predictor is not None:
         fields.setdefault("scored_by", predictor.title)
-    return SearchResult(
+    found: SearchResult[Any] = SearchResult(
         space,
         target.name,
         budgets,
@@ -538,6 +538,8 @@ def result_at(
         **target.costs_among(metrics),
         **fields,
     )
+    found.__dict__["_asked"] = (target, predictor)  # for plots: files don't hold them
+    return found
 
 
 def _shallow(space: SearchSpace | NetworkSpace[Any], net: Any) -> tuple[str, ...]:

@@ -11,12 +11,15 @@ from .fragments import image_of, joined
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, Literal, overload
 
     import torch
+    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ...base.html import Part
+    from ...charts.chart import Chart
     from ...networks.network import Network
     from ...networks.scene import Scene
     from .fragments import Fragment
@@ -238,6 +241,41 @@ class BlockNetwork(Record):
                 f"got {type(module).__name__}"
             )
         write_bytes_atomic(path, onnx_of(module, self.input_shape, seed, opset, batch))
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw the network: its blocks as boxes, and the links over them.
+
+        A box's height is the square root of its channels; cells are as long as they are deep.
+        A skipped block is a dashed box.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ...networks.drawing import chart_of
+
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from ...networks.drawing import chart_of
+
+        return [chart_of(self)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network: the space, the choices,

@@ -527,7 +527,9 @@ class Numbering:
                 if one is not None:
                     shape, into = one.shape_out, width
 
-    def stages_of(self, row: Sequence[int]) -> list[tuple[str, int, list[tuple[str, Fragment | None]]]]:
+    def stages_of(
+        self, row: Sequence[int]
+    ) -> list[tuple[str, int, list[tuple[str, Fragment | None]]]]:
         """Return the stages of a checked row: name, the most blocks that it can have, and of each
         place its name and block, None where it is skipped."""
         variant, rows = self.rows_of(row)

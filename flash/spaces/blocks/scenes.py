@@ -93,7 +93,9 @@ def _plain(stage: str) -> str:
 def _carries(block: Fragment) -> bool:
     """Whether what a block reads is added to, or concatenated with, what it computes."""
     return any(
-        layer.kind in ("add", "concat") and len(layer.inputs or ()) > 1 and -1 in (layer.inputs or ())
+        layer.kind in ("add", "concat")
+        and len(layer.inputs or ()) > 1
+        and -1 in (layer.inputs or ())
         for layer in block.network.layers
     )
 
