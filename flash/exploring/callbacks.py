@@ -71,7 +71,6 @@ def _clientside(app: Any, source: Source) -> None:
     for store in ("told", "reasoned", "drawn"):
         app.clientside_callback(
             ClientsideFunction("explore", store),
-            Output("settings", "modified_timestamp") if False else Output(f"{store}-seen", "data"),
             Input(store, "data"),
         )
 
@@ -87,6 +86,7 @@ def _state_of(source: Source, query: str) -> tuple[State, list[str]]:
 
 def _answers(app: Any, source: Source) -> None:
     from dash import Input, Output, no_update
+    from dash.exceptions import PreventUpdate
 
     cards = range(len(source.targets))
     kinds = [
@@ -106,6 +106,8 @@ def _answers(app: Any, source: Source) -> None:
         prevent_initial_call=True,
     )  # type: ignore[untyped-decorator]
     def answered(asked: dict[str, Any]) -> list[Any]:
+        if not asked:
+            raise PreventUpdate
         told = {"n": asked["n"], "query": asked["query"], "here": None}
         try:
             state, wrong = _state_of(source, asked["query"])
@@ -177,6 +179,7 @@ def _here(source: Source, state: State, answers: Sequence[Answer]) -> list[float
 
 def _reasons(app: Any, source: Source) -> None:
     from dash import Input, Output, no_update
+    from dash.exceptions import PreventUpdate
 
     outputs = [Output(f"reasons-{i}", "children") for i in range(len(source.targets))]
     further = [Output("drawing", "figure"), Output("parts", "children")]
@@ -190,6 +193,8 @@ def _reasons(app: Any, source: Source) -> None:
         prevent_initial_call=True,
     )  # type: ignore[untyped-decorator]
     def reasoned(asked: dict[str, Any]) -> list[Any]:
+        if not asked:
+            raise PreventUpdate
         done = {"n": asked["n"]}
         try:
             state, _ = _state_of(source, asked["query"])
@@ -266,6 +271,7 @@ def _button(change: Change) -> Any:
 def _fronts(app: Any, source: Source) -> None:
     from dash import Input, Output, ctx, no_update
     from dash import State as Held
+    from dash.exceptions import PreventUpdate
 
     kept: dict[str, FrontView] = {}
 
@@ -279,6 +285,8 @@ def _fronts(app: Any, source: Source) -> None:
         prevent_initial_call=True,
     )  # type: ignore[untyped-decorator]
     def drawn(asked: dict[str, Any]) -> list[Any]:
+        if not asked:
+            raise PreventUpdate
         done: dict[str, Any] = {"n": asked["n"], "key": None}
         try:
             state, _ = _state_of(source, asked["query"])

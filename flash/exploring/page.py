@@ -341,6 +341,9 @@ GRAPH = {"displaylogo": False, "displayModeBar": False, "responsive": True, "sho
 def _front(source: Source) -> Any:
     from dash import dcc, html
 
+    every = all_controls(source)
+    coarse = [_control(i, one) for i, one in enumerate(every) if one.key == "epsilon"]
+
     names = [{"label": one.label, "value": one.name} for one in source.goals]
     targets = [{"label": one or source.title, "value": one} for one in source.targets]
     return html.Section(
@@ -366,7 +369,7 @@ def _front(source: Source) -> Any:
                 role="group",
                 **{"aria-label": "Two or three objectives"},
             ),
-            dcc.Graph(id="front", config=GRAPH, className="graph", responsive=True),
+            html.Div(dcc.Graph(id="front", config=GRAPH, responsive=True), className="graph"),
             html.P(id="front-said", className="note", role="status"),
             html.Div(id="front-offers", className="offers"),
             html.Div(
@@ -378,6 +381,7 @@ def _front(source: Source) -> Any:
                 ],
                 className="along",
             ),
+            *coarse,
         ],
         className="panel front",
         **{"aria-label": "Every trade-off"},
@@ -391,7 +395,7 @@ def _network(source: Source) -> Any:
     return html.Section(
         [
             html.H2(said),
-            dcc.Graph(id="drawing", config=GRAPH, className="graph", responsive=True),
+            html.Div(html.Img(id="drawing", alt=""), className="drawing", id="drawn-network"),
             html.Div(id="parts", className="parts", tabIndex=0, role="group",
                      **{"aria-label": said}),  # fmt: skip
         ],

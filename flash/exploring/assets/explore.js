@@ -9,6 +9,7 @@
 
   const PATIENCE = 700; // ms, after which a newer question doesn't wait for an answer any more
   const CALM = 250; // ms between drawings while a slider is dragged
+  const WEIGHT = "weight_";
   const props = (id, what) => window.dash_clientside.set_props(id, what);
   const element = (id) => document.getElementById(id);
 
@@ -71,8 +72,7 @@
     const text = String(value);
     return text.includes("e+") ? value.toLocaleString("en", { useGrouping: false }) : text;
   };
-  const free = (scale, place) => (scale.greatest ? place >= STEPS : place <= 0);
-  const STEPS = 1000;
+  const free = (scale, place) => (scale.greatest ? place >= scale.steps : place <= 0);
 
   function rounded(value, up) {
     if (!value) return 0;
@@ -88,7 +88,7 @@
   // As Slider.value_at and Slider.place_of in Python; null is no limit.
   function valueAt(scale, place) {
     if (free(scale, place)) return null;
-    const share = Math.min(Math.max(place / STEPS, 0), 1);
+    const share = Math.min(Math.max(place / scale.steps, 0), 1);
     const raw = scale.log
       ? scale.low * Math.exp(share * Math.log(scale.high / scale.low))
       : scale.low + share * (scale.high - scale.low);
@@ -98,50 +98,58 @@
   }
 
   function placeOf(scale, value) {
-    if (value === null) return scale.greatest ? STEPS : 0;
-    if (scale.high <= scale.low) return STEPS / 2;
+    if (value === null) return scale.greatest ? scale.steps : 0;
+    if (scale.high <= scale.low) return Math.round(scale.steps / 2);
     const inside = Math.min(Math.max(value, scale.low), scale.high);
     const share = scale.log
       ? Math.log(inside / scale.low) / Math.log(scale.high / scale.low)
       : (inside - scale.low) / (scale.high - scale.low);
     // a limit is not at the end that stands for none
-    const [least, most] = scale.greatest ? [0, STEPS - 1] : [1, STEPS];
-    return Math.min(Math.max(Math.round(share * STEPS), least), most);
+    const [least, most] = scale.greatest ? [0, scale.steps - 1] : [1, scale.steps];
+    return Math.min(Math.max(Math.round(share * scale.steps), least), most);
   }
 
   const numberOf = (text) => {
-    const bare = String(text ?? "").trim().replaceAll(",", "");
+    const bare = bareOf(text);
     return bare === "" ? null : Number(bare);
   };
 
   // the page's controls, and the query that they say
 
-  let settings = null; // of the page: {scales, codesign, fronts, targets, query}
+  let settings = null; // of the page: {scales, weights, fronts, targets, query}
   let rest = []; // parts of a link that no control shows
   let current = null; // the query on the screen
   let address = 0;
 
+  const bareOf = (text) => String(text ?? "").trim().replaceAll(",", "");
+
   function queryOf(texts, codesign, fronts, target, where) {
-    const pairs = [];
-    settings.scales.forEach((scale, i) => {
-      const text = String(texts[i] ?? "").trim().replaceAll(",", "");
-      if (text !== "" && text !== scale.unsaid) pairs.push([scale.key, text]);
-    });
+    const said = settings.scales.map((scale, i) => [scale.key, bareOf(texts[i])]);
+    const usual = ([key, text]) => Number(text || 0) === Number(settings.weights[key] ?? 0);
+    const weights = said.filter(([key]) => key.startsWith(WEIGHT));
+    // weights go together: where they are the usual ones a link names none of them
+    const unsaid = weights.every(usual);
+    const pairs = said.filter(
+      ([key, text]) => text !== "" && !(key.startsWith(WEIGHT) && (unsaid || Number(text) === 0)),
+    );
     if (codesign && codesign.length) pairs.push(["codesign", "1"]);
-    for (const one of String(where ?? "").split(" and ").length ? [String(where ?? "").trim()] : [])
-      if (one) pairs.push(["where", one]);
-    const usual = settings.fronts.join() === (fronts ?? []).join();
-    if (!usual) for (const one of fronts ?? []) pairs.push(["front", one]);
+    const condition = String(where ?? "").trim();
+    if (condition) pairs.push(["where", condition]);
+    if (settings.fronts.join() !== (fronts ?? []).join())
+      for (const one of fronts ?? []) pairs.push(["front", one]);
     if (target && target !== settings.targets[0]) pairs.push(["target", target]);
     return new URLSearchParams([...rest, ...pairs]).toString();
   }
 
+  // What the controls show of a query; what none shows is kept for the next.
   function read(query) {
     const given = new URLSearchParams(query);
     const taken = new Set(["codesign", "front", "target", "where"]);
-    const texts = settings.scales.map((scale) => {
-      taken.add(scale.key);
-      return given.get(scale.key) ?? scale.unsaid;
+    const weighed = [...given.keys()].some((name) => name.startsWith(WEIGHT));
+    const texts = settings.scales.map(({ key }) => {
+      taken.add(key);
+      const usual = weighed ? "" : (settings.weights[key] ?? "");
+      return given.get(key) ?? usual;
     });
     rest = [...given].filter(([name]) => !taken.has(name));
     const fronts = given.getAll("front");
@@ -164,9 +172,12 @@
   function tell(i, text) {
     const scale = settings.scales[i];
     const slider = element(`place-${i}`);
-    if (slider) slider.setAttribute("aria-valuetext", text ? `${text} ${scale.unit}`.trim() : scale.none);
-    const slide = slider && slider.closest(".control");
-    if (slide) slide.classList.toggle("unlimited", text === "" || text === scale.unsaid);
+    if (!slider) return;
+    const said = text ? `${text} ${scale.unit}`.trim() : scale.none;
+    slider.setAttribute("aria-valuetext", said);
+    slider.closest(".control").classList.toggle("unlimited", text === "");
+    const value = numberOf(text);
+    element(`limit-${i}`).setAttribute("aria-invalid", String(value !== null && !(value === value)));
   }
 
   function collect(...args) {
@@ -197,7 +208,7 @@
       const i = Number(place);
       if (kind === "place") {
         const value = valueAt(settings.scales[i], Number(places[i]));
-        texts[i] = out[n + i] = value === null ? settings.scales[i].unsaid : digits(value);
+        texts[i] = out[n + i] = value === null ? "" : digits(value);
       } else if (kind === "limit") out[i] = placesOf(texts)[i];
       if (kind === "place" || kind === "limit") tell(i, String(texts[i] ?? ""));
     }
@@ -209,7 +220,7 @@
   // answers
 
   function told(data) {
-    if (!data) return window.dash_clientside.no_update;
+    if (!data) return;
     lanes.answer.done(data.n);
     current = data.query;
     const body = document.body;
@@ -223,24 +234,24 @@
     lanes.reasons.ask({ query: data.query });
     lanes.front.ask({ query: data.query, key: shown });
     settle();
-    return window.dash_clientside.no_update;
+    return;
   }
 
   function reasoned(data) {
     if (data) lanes.reasons.done(data.n);
     settle();
-    return window.dash_clientside.no_update;
+    return;
   }
 
   let shown = ""; // which front is drawn
   let here = null; // where its current point is to be
 
   function drawn(data) {
-    if (!data) return window.dash_clientside.no_update;
+    if (!data) return;
     lanes.front.done(data.n);
     if (data.key !== null) shown = data.key;
     settle();
-    return window.dash_clientside.no_update;
+    return;
   }
 
   // The current point alone: drawing the whole front anew at every drag would take longer.
