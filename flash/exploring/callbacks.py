@@ -8,7 +8,7 @@ only where another one is to be drawn. Whatever fails becomes a message in the p
 from __future__ import annotations
 
 from ..errors import FlashError
-from .page import all_controls, table_of
+from .page import all_controls
 from .pictures import drawing_of, front_figure, front_key, nothing
 from .state import State
 
@@ -68,7 +68,7 @@ def _clientside(app: Any, source: Source) -> None:
         [Input(*one) for one in own],
         Held("settings", "data"),
     )
-    for store in ("told", "reasoned", "drawn"):
+    for store in ("told", "reasoned", "drawn", "wrong"):
         app.clientside_callback(
             ClientsideFunction("explore", store),
             Input(store, "data"),
@@ -85,93 +85,63 @@ def _state_of(source: Source, query: str) -> tuple[State, list[str]]:
 
 
 def _answers(app: Any, source: Source) -> None:
-    from dash import Input, Output, no_update
+    from dash import Input, Output
     from dash.exceptions import PreventUpdate
 
-    cards = range(len(source.targets))
-    kinds = [
-        ("status", "children"),
-        ("status", "className"),
-        ("headline", "children"),
-        ("measures", "children"),
-        ("proof", "children"),
-    ]
-    outputs = [Output(f"{name}-{i}", what) for i in cards for name, what in kinds]
-
     @app.callback(
-        *outputs,
-        Output("messages", "children"),
-        Output("told", "data"),
-        Input("ask-answer", "data"),
-        prevent_initial_call=True,
+        Output("told", "data"), Input("ask-answer", "data"), prevent_initial_call=True
     )  # type: ignore[untyped-decorator]
-    def answered(asked: dict[str, Any]) -> list[Any]:
+    def answered(asked: dict[str, Any]) -> dict[str, Any]:
         if not asked:
             raise PreventUpdate
-        told = {"n": asked["n"], "query": asked["query"], "here": None}
+        told: dict[str, Any] = {"n": asked["n"], "query": asked["query"]}
         try:
             state, wrong = _state_of(source, asked["query"])
             answers = source.answer(state, asked["n"])
         except Exception as error:
-            told["failed"] = True
-            return [no_update] * len(outputs) + [_messages([said_of(error)]), told]
-        told["query"] = state.to_query()
-        told["here"] = _here(source, state, answers)
-        shown = [one for answer in answers for one in _card(answer)]
-        return [*shown, _messages(wrong), told]
+            return {**told, "messages": [said_of(error)]}
+        own = _own_answer(source, state, answers)
+        return {
+            **told,
+            "query": state.to_query(),
+            "here": _here(source, state, own),
+            "cards": [_card(one) for one in answers],
+            "parts": list(own.parts),
+            "messages": wrong,
+        }
 
 
-def _card(answer: Answer) -> list[Any]:
+def _card(answer: Answer) -> dict[str, Any]:
+    """Return what is told of an answer, as the script in the page shows it."""
     status = answer.status if answer.status in SAID else "ERROR"
-    return [
-        SAID[status],
-        f"badge {status.lower()}",
-        answer.headline or answer.error,
-        [_measure(one) for one in answer.measures],
-        answer.error if answer.headline else answer.proof,
-    ]
+    return {
+        "status": SAID[status],
+        "kind": status.lower(),
+        "headline": answer.headline or answer.error,
+        "proof": answer.error if answer.headline else answer.proof,
+        "measures": [_measure(one) for one in answer.measures],
+    }
 
 
-def _measure(one: Measure) -> Any:
-    from dash import html
-
-    used: list[Any] = []
-    if one.share is not None:
-        full = min(max(one.share, 0.0), 100.0)
-        used = [
-            html.Span(
-                html.Span(style={"width": f"{full:.1f}%"}, className="full"), className="bar"
-            ),
-            html.Span(f"{one.share:.1f} %", className="share"),
-        ]
-    return html.Tr(
-        [
-            html.Th(one.label, scope="row"),
-            html.Td(one.text, className="number"),
-            html.Td(one.interval_text, className="interval"),
-            html.Td(one.limit_text, className="limit"),
-            html.Td(used, className="used"),
-        ]
-    )
+def _measure(one: Measure) -> list[Any]:
+    of = one.limit_text if one.share is None else f"{one.share:.1f} % {one.limit_text}"
+    return [one.label, one.text, one.interval_text, of, one.share]
 
 
-def _messages(texts: Sequence[str]) -> list[Any]:
-    from dash import html
-
-    return [html.P(one, className="message") for one in texts]
-
-
-def _here(source: Source, state: State, answers: Sequence[Answer]) -> list[float] | None:
-    """Return where the answer stands on the front: its second objective, then its first."""
+def _here(source: Source, state: State, answer: Answer) -> list[float] | None:
+    """Return where an answer stands on the front: its second objective, then its first."""
     names = state.front or tuple(one.name for one in source.goals[:2])
-    for answer in answers:
-        if answer.target == (state.target or source.targets[0]) and answer.found:
-            values = {one.name: one.value for one in answer.measures}
-            if values.get("accuracy") is None and "nn_degree" in values:
-                values["accuracy"] = values["nn_degree"]
-            if all(values.get(name) is not None for name in names[:2]):
-                return [float(values[names[1]]), float(values[names[0]])]  # type: ignore[arg-type]
-    return None
+    values = {one.name: one.value for one in answer.measures}
+    if values.get("accuracy") is None:
+        values["accuracy"] = values.get("nn_degree")
+    place = [values.get(name) for name in names[1::-1]]
+    return None if not answer.found or None in place or len(place) < 2 else place  # type: ignore[return-value]
+
+
+def _own_answer(source: Source, state: State, answers: Sequence[Answer]) -> Answer:
+    """Return the answer on the target that is looked at."""
+    name = state.target or source.targets[0]
+    return next(one for one in answers if one.target == name)
 
 
 # Why
@@ -181,13 +151,8 @@ def _reasons(app: Any, source: Source) -> None:
     from dash import Input, Output, no_update
     from dash.exceptions import PreventUpdate
 
-    outputs = [Output(f"reasons-{i}", "children") for i in range(len(source.targets))]
-    further = [Output("drawing", "figure"), Output("parts", "children")]
-    further += [Output("command", "children"), Output("python", "children")]
-
     @app.callback(
-        *outputs,
-        *further,
+        Output("drawing", "figure"),
         Output("reasoned", "data"),
         Input("ask-reasons", "data"),
         prevent_initial_call=True,
@@ -195,74 +160,31 @@ def _reasons(app: Any, source: Source) -> None:
     def reasoned(asked: dict[str, Any]) -> list[Any]:
         if not asked:
             raise PreventUpdate
-        done = {"n": asked["n"]}
+        done: dict[str, Any] = {"n": asked["n"]}
         try:
             state, _ = _state_of(source, asked["query"])
-            answers = source.answer(state, asked["n"])
-            explained = source.explain(state, asked["n"])
-            own = _own_answer(source, state, answers)
-            figure = drawing_of(own.result) if own.found else nothing(own.headline or own.error)
-            return [
-                *[_explained(one) for one in explained],
-                figure,
-                [table_of(part) for part in own.parts],
-                source.command(state),
-                source.python(state),
-                done,
-            ]
+            own = _own_answer(source, state, source.answer(state, asked["n"]))
+            done["cards"] = [_explained(one) for one in source.explain(state, asked["n"])]
+            done["command"], done["python"] = source.command(state), source.python(state)
+            drawn = drawing_of(own.result) if own.found else None
+            figure, said = drawn or (nothing(own.headline or own.error), "")
+            return [figure, {**done, "said": said}]
         except Exception as error:
-            said = _messages([said_of(error)])
-            rest = len(outputs) + len(further) - 1
-            return [said, *[no_update] * rest, done]
+            return [no_update, {**done, "messages": [said_of(error)]}]
 
 
-def _own_answer(source: Source, state: State, answers: Sequence[Answer]) -> Answer:
-    """Return the answer on the target that is looked at."""
-    name = state.target or source.targets[0]
-    return next(one for one in answers if one.target == name)
+def _explained(one: Explained) -> dict[str, Any]:
+    return {
+        "conflicts": list(one.conflicts),
+        "changes": _changes(one.changes),
+        "binds": [[bound.text, bound.free.to_query(), bound.keyword] for bound in one.binds],
+        "message": one.message,
+        "flags": list(one.flags),
+    }
 
 
-def _explained(one: Explained) -> list[Any]:
-    from dash import html
-
-    parts: list[Any] = []
-    if one.conflicts:
-        parts.append(html.H3("Why nothing fits"))
-        parts.append(html.Ul([html.Li(text) for text in one.conflicts]))
-    if one.changes:
-        parts.append(html.H3("What would do"))
-        parts += [_button(change) for change in one.changes]
-    if one.binds:
-        parts.append(html.H3("What binds"))
-        for bound in one.binds:
-            parts.append(
-                html.Div(
-                    [
-                        html.P(bound.text),
-                        html.Button(
-                            "Lift it",
-                            className="quiet",
-                            **{
-                                "data-query": bound.free.to_query(),
-                                "aria-label": f"Lift {bound.keyword}",
-                            },
-                        ),
-                    ],
-                    className="binds",
-                )
-            )
-    elif not one.conflicts and one.message:
-        parts.append(html.P(one.message, className="note"))
-    parts += [html.P(text, className="flag") for text in one.flags]
-    return parts
-
-
-def _button(change: Change) -> Any:
-    from dash import html
-
-    return html.Button(
-        change.text, className="remedy", **{"data-query": change.state.to_query()}
-    )
+def _changes(some: Sequence[Change]) -> list[list[str]]:
+    return [[one.text, one.state.to_query()] for one in some]
 
 
 # The front
@@ -277,8 +199,6 @@ def _fronts(app: Any, source: Source) -> None:
 
     @app.callback(
         Output("front", "figure"),
-        Output("front-said", "children"),
-        Output("front-offers", "children"),
         Output("along", "max"),
         Output("drawn", "data"),
         Input("ask-front", "data"),
@@ -294,14 +214,11 @@ def _fronts(app: Any, source: Source) -> None:
             kept["last"] = view
             key = front_key(view)
             if key == asked.get("key"):
-                return [no_update, no_update, no_update, no_update, done]
-            done["key"] = key
-            said = view.error or view.message
-            offers = [_button(one) for one in view.offers]
-            most = max(len(view.places) - 1, 0)
-            return [front_figure(view), said, offers, most, done]
+                return [no_update, no_update, done]
+            done |= {"key": key, "said": view.error or view.message, "offers": _changes(view.offers)}
+            return [front_figure(view), max(len(view.places) - 1, 0), done]
         except Exception as error:
-            return [nothing(""), said_of(error), [], no_update, done]
+            return [nothing(""), no_update, {**done, "key": "", "said": said_of(error), "offers": []}]
 
     @app.callback(
         Output("along-said", "children"),
@@ -323,7 +240,7 @@ def _fronts(app: Any, source: Source) -> None:
 
     @app.callback(
         Output("load", "data"),
-        Output("messages", "children", allow_duplicate=True),
+        Output("wrong", "data", allow_duplicate=True),
         Input("front", "clickData"),
         Input("along-go", "n_clicks"),
         Held("along", "value"),
@@ -344,7 +261,7 @@ def _fronts(app: Any, source: Source) -> None:
             there = source.go(state, int(place))
             return [{"query": there.to_query(), "t": clicks}, []]
         except Exception as error:
-            return [no_update, _messages([said_of(error)])]
+            return [no_update, [said_of(error)]]
 
 
 # Files
@@ -356,7 +273,7 @@ def _exports(app: Any, source: Source) -> None:
 
     @app.callback(
         Output("file", "data"),
-        Output("messages", "children", allow_duplicate=True),
+        Output("wrong", "data", allow_duplicate=True),
         Input({"type": "export", "what": ALL}, "n_clicks"),
         Held("told", "data"),
         prevent_initial_call=True,
@@ -370,7 +287,7 @@ def _exports(app: Any, source: Source) -> None:
             state, _ = _state_of(source, (told or {}).get("query", ""))
             file = source.export(state, ctx.triggered_id["what"])
         except Exception as error:
-            return [no_update, _messages([said_of(error)])]
+            return [no_update, [said_of(error)]]
         data = {
             "content": b64encode(file.data).decode(),
             "filename": file.name,

@@ -13,11 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..base.html import Part
     from .source import Source
     from .state import State
 
-__all__ = ["INDEX", "STEPS", "Control", "controls_of", "layout_of", "settings_of", "table_of"]
+__all__ = ["INDEX", "STEPS", "Control", "all_controls", "layout_of"]
 
 STEPS = 1000  # places of a slider
 MOST_WEIGHT = 3.0
@@ -136,7 +135,7 @@ def layout_of(source: Source) -> Any:
     from dash import dcc, html
 
     stores = ("load", "settings", "ask-answer", "told", "ask-reasons", "reasoned")
-    stores += ("ask-front", "drawn", "go", "asked")
+    stores += ("ask-front", "drawn", "wrong")
     data = {"settings": settings_of(source)}
     return html.Div(
         [
@@ -159,7 +158,9 @@ def _head(source: Source) -> Any:
     from dash import html
 
     facts = [
-        html.Div([html.Dt(name), html.Dd(value)], className="fact") for name, value in source.facts
+        html.Div([html.Dt(name), html.Dd(value)], className="fact")
+        for name, value in source.facts
+        if name not in source.targets and value not in source.title
     ]
     exports = [
         html.Button(text, id={"type": "export", "what": name}, n_clicks=0, className="item")
@@ -285,6 +286,7 @@ def _fold(title: str, parts: list[Any]) -> Any:
 def _main(source: Source) -> Any:
     from dash import html
 
+    single = len(source.targets) == 1
     return html.Main(
         [
             html.Section(
@@ -294,18 +296,20 @@ def _main(source: Source) -> Any:
                 tabIndex=-1,
                 **{"aria-label": "Answers"},
             ),
-            html.Div([_front(source), _network(source)], className="pictures"),
+            _front(source),
+            _network(source),
             html.Section(
                 [
                     html.H2("The same elsewhere"),
                     html.P("In a shell", className="note"),
-                    html.Pre(id="command"),
+                    html.Pre(id="command", tabIndex=0),
                     html.P("In Python", className="note"),
-                    html.Pre(id="python"),
+                    html.Pre(id="python", tabIndex=0),
                 ],
                 className="panel elsewhere",
             ),
-        ]
+        ],
+        className="single" if single else "several",
     )
 
 
@@ -313,10 +317,15 @@ def _card(source: Source, number: int, name: str) -> Any:
     from dash import html
 
     title = name or source.title
+    about = dict(source.facts).get(name, "")
     return html.Article(
         [
             html.Div(
-                [html.H2(title), html.Span(id=f"status-{number}", className="badge")],
+                [
+                    html.H2(title),
+                    html.Span(about, className="note about", title=about),
+                    html.Span(id=f"status-{number}", className="badge"),
+                ],
                 className="top",
             ),
             html.P(id=f"headline-{number}", className="headline", role="status"),
@@ -376,8 +385,8 @@ def _front(source: Source) -> Any:
                 [
                     html.Label("Along the front", htmlFor="along"),
                     dcc.Input(id="along", type="range", min=0, max=1, step=1, value=0),
-                    html.Span(id="along-said", className="note", role="status"),
                     html.Button("Go there", id="along-go", className="quiet", n_clicks=0),
+                    html.Span(id="along-said", className="note", role="status"),
                 ],
                 className="along",
             ),
@@ -395,30 +404,10 @@ def _network(source: Source) -> Any:
     return html.Section(
         [
             html.H2(said),
-            html.Div(html.Img(id="drawing", alt=""), className="drawing", id="drawn-network"),
+            html.Div(dcc.Graph(id="drawing", config=GRAPH, responsive=True), className="graph"),
+            html.P(id="drawing-said", className="note"),
             html.Div(id="parts", className="parts", tabIndex=0, role="group",
                      **{"aria-label": said}),  # fmt: skip
         ],
         className="panel network",
     )
-
-
-def table_of(part: Part) -> Any:
-    """Return a part of what is shown: a line, or a table."""
-    from dash import html
-
-    if isinstance(part, str):
-        return html.P(part)
-    rows, left, titled = part
-    columns = max((len(row) for row in rows if not isinstance(row, str)), default=1)
-    shape = [html.Tr(_cells(row, left, html.Td, columns)) for row in rows[1 if titled else 0 :]]
-    head = [html.Thead(html.Tr(_cells(rows[0], left, html.Th, columns)))] if titled else []
-    return html.Table([*head, html.Tbody(shape)], className="cells")
-
-
-def _cells(row: Any, left: int, kind: Any, columns: int) -> list[Any]:
-    if isinstance(row, str):
-        return [kind(row, colSpan=columns, className="left")]
-    return [
-        kind(text, className="left" if place < left else None) for place, text in enumerate(row)
-    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..charts.chart import BLACK, Axis, Chart, Panel, Points
+from ..charts.chart import BLACK, Axis, Chart, Line, Panel, Points
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["HERE", "drawing_of", "front_chart", "front_figure", "front_key", "nothing"]
 
 HERE = "this answer"
+MARKED = 150  # points, up to which each is a dot on the line
 FONT = {"family": "system-ui, sans-serif", "size": 12, "color": "#1f2933"}
 
 
@@ -58,7 +59,17 @@ def front_chart(view: FrontView) -> Chart:
     return Chart("", [Panel(marks, x=_axis(view, second), y=_axis(view, first))])
 
 
-def _points(view: FrontView, first: Goal, second: Goal, third: Sequence[Goal]) -> Points:
+def _points(view: FrontView, first: Goal, second: Goal, third: Sequence[Goal]) -> Points | Line:
+    if not third:
+        # steps: between two points nothing is better than the first
+        order = sorted(range(len(view.places)), key=view.columns[second.name].__getitem__)
+        return Line(
+            [view.columns[second.name][k] for k in order],
+            [view.columns[first.name][k] for k in order],
+            "proven trade-offs", colour=0, hover=[view.texts[k] for k in order],
+            keys=[view.places[k] for k in order], width=1.8, marked=len(order) <= MARKED,
+            steps="before" if second.greatest else "after", most=len(order),
+        )  # fmt: skip
     shade = None if not third else view.columns[third[0].name]
     return Points(
         view.columns[second.name], view.columns[first.name], "proven trade-offs", colour=0,
@@ -89,38 +100,64 @@ def front_figure(view: FrontView) -> dict[str, Any]:
         return nothing(view.error or view.message or "there is no front")
     figure = page_figure(front_chart(view))
     for trace in figure["data"]:
-        if trace.get("name") == HERE:
-            trace["meta"] = "here"
+        if trace.get("name") == HERE:  # for the legend alone: a shape can be moved by itself
+            figure["layout"]["shapes"] = [_star(trace["x"], trace["y"])]
+            trace |= {"x": [None], "y": [None]}
     figure["layout"]["uirevision"] = repr((view.target, [one.name for one in view.goals]))
     return figure
 
 
-def page_figure(chart: Chart, high: int | None = None) -> dict[str, Any]:
-    """Return a chart as a graph of the page takes it: as large as its place, unless `high`."""
-    figure: dict[str, Any] = chart.plotly().to_plotly_json()
+def _star(x: Sequence[float], y: Sequence[float]) -> dict[str, Any]:
+    """Return the answer's mark, as large on the screen whatever is zoomed."""
+    from math import cos, pi, sin
+
+    corners = [
+        f"{(r := 9.0 if k % 2 == 0 else 3.8) * sin(k * pi / 5):.2f},{r * cos(k * pi / 5):.2f}"
+        for k in range(10)
+    ]
+    return {
+        "name": "here", "type": "path", "path": f"M{' L'.join(corners)} Z", "visible": len(x) > 0,
+        "xsizemode": "pixel", "ysizemode": "pixel", "xanchor": [*x, 1][0], "yanchor": [*y, 1][0],
+        "fillcolor": "#1A1A1A", "line": {"color": "white", "width": 1}, "layer": "above",
+    }  # fmt: skip
+
+
+def page_figure(chart: Chart) -> dict[str, Any]:
+    """Return a chart as a graph of the page takes it: as large as its place."""
+    from ..charts.by_plotly import plain_of
+
+    figure = plain_of(chart)
     layout = figure["layout"]
-    layout.pop("height", None)
-    layout.pop("width", None)
-    if high is not None:
-        layout["height"] = high
+    for name in ("height", "width", "template"):  # as large as its place; its own colours
+        layout.pop(name, None)
     layout |= {
         "font": FONT,
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hoverlabel": {"bgcolor": "white", "font": {"size": 12}, "align": "left"},
-        "margin": {**layout.get("margin", {}), "l": 62, "r": 14},
-        "transition": {"duration": 0},
+        "margin": {"l": 58, "r": 12, "t": 26, "b": 40},
+        "legend": {"orientation": "h", "x": 0.0, "y": 1.0, "yanchor": "bottom"},
     }
     return figure
 
 
 def nothing(said: str) -> dict[str, Any]:
     """Return an empty graph with a line of text on it."""
-    return page_figure(
-        Chart("", [Panel([], x=Axis(hidden=True), y=Axis(hidden=True))], notes=(said,))
-    )
+    figure = page_figure(Chart("", [Panel([], x=Axis(hidden=True), y=Axis(hidden=True))]))
+    figure["layout"]["annotations"] = [
+        {"text": said, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}
+    ]
+    return figure
 
 
-def drawing_of(result: Any) -> dict[str, Any]:
-    """Return the drawing of what was found."""
-    return nothing("")
+def drawing_of(result: Any) -> tuple[dict[str, Any], str] | None:
+    """Return the drawing of what was found, and what is to be said of it."""
+    from ..networks.drawing import chart_of
+
+    net = getattr(result, "architecture", None)
+    if net is None:
+        return None
+    chart = chart_of(net)
+    figure = page_figure(chart.replace(title="", notes=()))
+    figure["layout"]["margin"] = {"l": 6, "r": 6, "t": 24, "b": 4}
+    return figure, "; ".join(chart.notes)

@@ -90,10 +90,19 @@ def app_of(source: Source) -> Any:
     from .callbacks import connect
     from .page import INDEX, layout_of
 
+    class Page(dash.Dash):
+        """With a script that goes before dash's own."""
+
+        def interpolate_index(self, **parts: Any) -> str:
+            first = f'<script src="{self.get_asset_url("before.js")}"></script>\n'
+            parts["scripts"] = first + str(parts["scripts"])
+            return str(super().interpolate_index(**parts))
+
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "assets")
-    app = dash.Dash(
+    app = Page(
         __name__,
         assets_folder=folder,
+        assets_ignore=r"before\.js",
         assets_external_path="",
         include_assets_files=True,
         routes_pathname_prefix="/",

@@ -7,6 +7,11 @@
 (function () {
   "use strict";
 
+  const { parseInt, parseFloat, ...strings } = window.flashOwn;
+  Object.assign(window, { parseInt, parseFloat });
+  for (const [name, own] of Object.entries(strings))
+    Object.defineProperty(String.prototype, name, { value: own, writable: true, configurable: true });
+
   const PATIENCE = 700; // ms, after which a newer question doesn't wait for an answer any more
   const CALM = 250; // ms between drawings while a slider is dragged
   const WEIGHT = "weight_";
@@ -217,31 +222,158 @@
     return out;
   }
 
-  // answers
+  // answers: what the server tells is written as text, never read as a page
+
+  function made(tag, text, kind) {
+    const one = document.createElement(tag);
+    if (text !== undefined && text !== null) one.textContent = text;
+    if (kind) one.className = kind;
+    return one;
+  }
+
+  function row(cells) {
+    const one = made("tr");
+    one.append(...cells);
+    return one;
+  }
+
+  function measured([label, text, interval, limit, share]) {
+    const head = made("th", label);
+    head.scope = "row";
+    const of = made("td", limit, "limit");
+    if (share !== null) {
+      const bar = made("span", null, "bar");
+      const full = made("span", null, "full");
+      full.style.width = `${Math.min(Math.max(share, 0), 100)}%`;
+      bar.append(full);
+      of.append(bar);
+    }
+    return row([head, made("td", text, "number"), made("td", interval, "interval"), of]);
+  }
+
+  // A part as `flash.base.html` has them: a line, or rows, columns to the left, and a head or none.
+  function part(one) {
+    if (typeof one === "string") return made("p", one, "note");
+    const [rows, left, titled] = one;
+    const columns = Math.max(1, ...rows.map((some) => (typeof some === "string" ? 1 : some.length)));
+    const table = made("table", null, "cells");
+    const [head, body] = [made("thead"), made("tbody")];
+    rows.forEach((some, k) => {
+      const tag = titled && k === 0 ? "th" : "td";
+      const whole = typeof some === "string";
+      const cells = (whole ? [some] : some).map((text, place) => {
+        const cell = made(tag, text, whole || place < left ? "left" : "");
+        if (tag === "th") cell.scope = "col";
+        if (whole) cell.colSpan = columns;
+        return cell;
+      });
+      (titled && k === 0 ? head : body).append(row(cells));
+    });
+    table.append(...(titled ? [head] : []), body);
+    return table;
+  }
+
+  function leads(text, query, kind, label) {
+    const button = made("button", text, kind);
+    button.type = "button";
+    button.dataset.query = query;
+    if (label) button.setAttribute("aria-label", label);
+    return button;
+  }
+
+  const write = (id, text) => {
+    const one = element(id);
+    if (one && one.textContent !== text) one.textContent = text;
+  };
+
+  function messages(texts) {
+    element("messages").replaceChildren(...texts.map((text) => made("p", text, "message")));
+  }
 
   function told(data) {
     if (!data) return;
+    const newest = data.n > lanes.answer.shown;
     lanes.answer.done(data.n);
+    if (!newest) return;
     current = data.query;
-    const body = document.body;
-    body.dataset.answered = data.n;
+    document.body.dataset.answered = data.n;
+    (data.cards ?? []).forEach((card, i) => {
+      const badge = element(`status-${i}`);
+      badge.textContent = card.status;
+      badge.className = `badge ${card.kind}`;
+      write(`headline-${i}`, card.headline);
+      write(`proof-${i}`, card.proof);
+      element(`measures-${i}`).replaceChildren(...card.measures.map(measured));
+    });
+    if (data.parts) element("parts").replaceChildren(...data.parts.map(part));
+    messages(data.messages);
     clearTimeout(address);
     address = setTimeout(() => {
       const to = data.query ? `?${data.query}` : window.location.pathname;
       window.history.replaceState(null, "", to);
     }, CALM);
-    move(data.here);
-    lanes.reasons.ask({ query: data.query });
-    lanes.front.ask({ query: data.query, key: shown });
+    if (data.cards) here = data.here;
+    painted(() => {
+      move();
+      lanes.reasons.ask({ query: data.query });
+      lanes.front.ask({ query: data.query, key: shown });
+      settle();
+    });
     settle();
-    return;
+  }
+
+  // The numbers are to be seen before anything else is done.
+  let waiting = null;
+
+  function painted(then) {
+    const first = waiting === null;
+    waiting = then;
+    if (!first) return;
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        const now = waiting;
+        waiting = null;
+        now();
+      }, 0),
+    );
+  }
+
+  function explained(card) {
+    const found = [];
+    if (card.conflicts.length) {
+      const list = made("ul");
+      list.append(...card.conflicts.map((text) => made("li", text)));
+      found.push(made("h3", "Why nothing fits"), list);
+    }
+    if (card.changes.length) {
+      found.push(made("h3", "What would do"));
+      found.push(...card.changes.map(([text, query]) => leads(text, query, "remedy")));
+    }
+    if (card.binds.length) found.push(made("h3", "What binds"));
+    for (const [text, query, keyword] of card.binds) {
+      const line = made("div", null, "binds");
+      line.append(made("p", text), leads("Lift it", query, "quiet", `Lift ${keyword}`));
+      found.push(line);
+    }
+    if (!card.conflicts.length && !card.binds.length && card.message)
+      found.push(made("p", card.message, "note"));
+    found.push(...card.flags.map((text) => made("p", text, "flag")));
+    return found;
   }
 
   function reasoned(data) {
-    if (data) lanes.reasons.done(data.n);
+    if (!data) return;
+    lanes.reasons.done(data.n);
+    if (data.messages) messages(data.messages);
+    (data.cards ?? []).forEach((card, i) =>
+      element(`reasons-${i}`).replaceChildren(...explained(card)),
+    );
+    for (const id of ["command", "python"]) if (id in data) write(id, data[id]);
+    if ("said" in data) write("drawing-said", data.said);
     settle();
-    return;
   }
+
+  const wrong = (data) => data && messages(data);
 
   let shown = ""; // which front is drawn
   let here = null; // where its current point is to be
@@ -249,27 +381,36 @@
   function drawn(data) {
     if (!data) return;
     lanes.front.done(data.n);
-    if (data.key !== null) shown = data.key;
+    if (data.key !== null) {
+      shown = data.key;
+      write("front-said", data.said);
+      const offers = data.offers.map(([text, query]) => leads(text, query, "remedy"));
+      element("front-offers").replaceChildren(...offers);
+    }
     settle();
-    return;
   }
 
   // The current point alone: drawing the whole front anew at every drag would take longer.
-  function move(point) {
-    here = point;
+  function move() {
+    const point = here;
     const plot = document.querySelector("#front .js-plotly-plot");
-    if (!plot || !plot.data || !window.Plotly || !point) return;
-    const trace = plot.data.findIndex((one) => one.meta === "here");
-    if (trace < 0) return;
-    const [x, y] = point;
-    const old = plot.data[trace];
-    if (old.x[0] === x && old.y[0] === y) return;
-    window.Plotly.restyle(plot, { x: [[x]], y: [[y]] }, [trace]);
+    if (!plot || !plot.layout || !window.Plotly) return;
+    const at = (plot.layout.shapes ?? []).findIndex((one) => one.name === "here");
+    if (at < 0) return;
+    const shape = plot.layout.shapes[at];
+    const [x, y] = point ?? [shape.xanchor, shape.yanchor];
+    if (shape.visible === (point !== null) && shape.xanchor === x && shape.yanchor === y) return;
+    const name = `shapes[${at}]`;
+    window.Plotly.relayout(plot, {
+      [`${name}.visible`]: point !== null,
+      [`${name}.xanchor`]: x,
+      [`${name}.yanchor`]: y,
+    });
   }
 
   // For whoever looks on: a test, a reader of screens.
   function settle() {
-    const calm = Object.values(lanes).every((lane) => lane.idle);
+    const calm = waiting === null && Object.values(lanes).every((lane) => lane.idle);
     document.body.dataset.calm = calm ? "1" : "";
     const main = document.querySelector("main");
     if (main) main.setAttribute("aria-busy", calm ? "false" : "true");
@@ -340,7 +481,7 @@
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    explore: { collect, told, reasoned, drawn },
+    explore: { collect, told, reasoned, drawn, wrong },
   });
   window.flashExplore = { valueAt, placeOf, rounded, lanes };
 })();
