@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..results.result import SearchResult
     from .state import State
 
-__all__ = ["answer_of", "called", "changed", "explained_of", "hover_of", "text_of"]
+__all__ = ["answer_of", "called", "changed", "explained_of", "hover_of", "objective_of", "text_of"]
 
 NOTHING_FITS = "No network meets the budgets"
 NUMBER = re.compile(r"(<=|>=|<|>|==)\s*[-+.\w]+\s*$")
@@ -149,10 +149,10 @@ def explained_of(
     )
 
 
-def _objective(result: SearchResult[Any], value: float | None) -> str:
+def objective_of(name: str, value: float | None) -> str:
+    """Return an objective with its name."""
     if value is None:
         return ""
-    name = result.objective_name
     if name == "accuracy":
         return f"accuracy {100 * value:.2f} %"
     return f"{'NN-Degree' if name == 'nn_degree' else name} {value:.6g}"
@@ -169,12 +169,12 @@ def _binds(
     limit, unit = result.budgets.get(name), UNITS.get(metric, "")
     each = bought["per_unit"]
     own = f"{called(name)} {text_of(metric, limit)}" if limit is not None else name
-    now, then = (_objective(result, one) for one in (result.objective, bought["one_percent"]))
+    now, then = (objective_of(result.objective_name, one) for one in (result.objective, bought["one_percent"]))
     if then == now:
         more = "1 % more buys nothing yet"
     else:
         more = f"1 % more gives {then}" + (f" ({each:.4g} for each {unit})" if unit else "")
-    text = f"{own} binds: {more}; without it {_objective(result, bought['unlimited'])}"
+    text = f"{own} binds: {more}; without it {objective_of(result.objective_name, bought['unlimited'])}"
     return Binds(
         name,
         text,

@@ -6,7 +6,7 @@ import os
 from math import floor
 from shlex import quote
 
-from ..base.checks import hint, is_list, shown
+from ..base.checks import is_list, shown
 from ..base.names import COSTS, COUNTS, LIMITED, STORED, UNITS
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ..hardware.target import as_target
@@ -17,9 +17,9 @@ from ..searching import search
 from ..spaces.named import block_space
 from .cloud import Fronts, Kept
 from .exporting import EXPORTS, file_of
-from .of_result import answer_of, called, explained_of, text_of
-from .shown import Answer, Explained, File, FrontView, Goal, Slider, Trained, rounded
-from .source import REFUSED, Source
+from .of_result import answer_of, called, explained_of
+from .shown import Answer, Explained, File, FrontView, Goal, Slider
+from .source import REFUSED, Source, said
 from .state import State
 from .trained import read
 from .views import view_of
@@ -227,13 +227,13 @@ class SpaceSource(Source):
         try:
             return answer_of(self.search(state, target), state, target, title, request)
         except REFUSED as error:
-            return Answer(target, title, state, request, error=_said(error))
+            return Answer(target, title, state, request, error=said(error))
 
     def _explained(self, state: State, target: str, request: int) -> Explained:
         try:
             return explained_of(self.search(state, target), state, target, request)
         except REFUSED as error:
-            return Explained(target, request, message=_said(error))
+            return Explained(target, request, message=said(error))
 
     def prepare(self) -> None:
         """Begin what makes fronts fast, beside what the page asks."""
@@ -265,7 +265,7 @@ class SpaceSource(Source):
             self._fronts[target].prepare()
             found = self.whole_front(state)
         except REFUSED as error:
-            return FrontView(target, state, request, goals, error=_said(error))
+            return FrontView(target, state, request, goals, error=said(error))
         answer = self._answer(state, target, request)
         here = None if not answer.found else _values(answer.result, goals)
         trained = self.trained.get(target, ())
@@ -377,10 +377,6 @@ class SpaceSource(Source):
 
 def _named(space: Any) -> bool:
     return isinstance(space, str) or hasattr(space, "__fspath__")
-
-
-def _said(error: BaseException) -> str:
-    return str(error) or type(error).__name__
 
 
 def _has_design(target: Target, family: str) -> bool:

@@ -7,11 +7,7 @@ from ..errors import ArgumentError, FlashError
 from .shown import Answer, Explained, File, FrontView, Goal, Slider, Trained
 from .state import State
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["REFUSED", "Source"]
+__all__ = ["REFUSED", "Source", "said"]
 
 # What a question that is not accepted, or cannot be answered, raises.
 REFUSED: tuple[type[Exception], ...] = (FlashError, OSError, ArithmeticError, MemoryError)
@@ -230,9 +226,6 @@ class Source:
         return tuple([one for one in self.goals if target in one.targets][:2])
 
 
-def refused(make: Callable[[], Answer], otherwise: Callable[[str], Answer]) -> Answer:
-    """Return an answer, or one that holds what it raises."""
-    try:
-        return make()
-    except REFUSED as error:
-        return otherwise(str(error) or type(error).__name__)
+def said(error: BaseException) -> str:
+    """Return what an error says."""
+    return str(error) or type(error).__name__

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from .shown import Goal, Trained
     from .state import State
 
-__all__ = ["SHOWN", "offers_of", "view_of"]
+__all__ = ["SHOWN", "offers_of", "thinned", "view_of"]
 
-SHOWN = 1500  # points
+SHOWN = 800  # points
 COARSER = (0.01, 0.03, 0.1)  # offered where an exact front is too large
 
 
@@ -29,19 +29,25 @@ def view_of(
     goals: Sequence[Goal],
     here: Mapping[str, float] | None,
     trained: Sequence[Trained],
+    among: Any = None,
 ) -> FrontView:
-    """Return what is drawn of a front."""
+    """Return what is drawn of a front; among: the numbers of the points that are looked at, by
+    default all."""
     import numpy as np
 
-    n = len(front)
     columns = {one.name: _column(front, one.name) for one in goals}
-    some = _thinned(list(columns.values()), n)
+    if among is None:
+        among = np.arange(len(front))
+    n = len(among)
+    some = among[thinned([one[among] for one in columns.values()], n)]
     knee = None
-    if n and front.complete:
+    if n and front.complete and n == len(front):
         knee = front.knee_index
         some = np.union1d(some, [knee])
     places = some.tolist()
     message = front.message
+    if n < len(front):
+        message = f"{n:,} of {len(front):,} points meet the budgets; {message}"
     if n > len(places):
         message += f"; {len(places):,} of {n:,} points are drawn"
     if state.confidence is not None:
@@ -82,7 +88,7 @@ def _column(front: ParetoFront, name: str) -> Any:
     return front.values(name)
 
 
-def _thinned(columns: Sequence[Any], n: int) -> Any:
+def thinned(columns: Sequence[Any], n: int) -> Any:
     """Return the numbers of the points that are drawn, rising."""
     import numpy as np
 
