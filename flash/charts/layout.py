@@ -1,0 +1,421 @@
+"""From a chart as objects describe it to one in which everything is decided.
+
+Colours, symbols and dashes are given, points thinned and counted, hover texts asked for, bars put
+beside or onto each other, logarithmic axes have their ends. Both renderers draw what comes out.
+"""
+
+from __future__ import annotations
+
+from ..base.record import Record
+from . import palette
+from .chart import GREY, Axis, Band, Bars, Boxes, Intervals, Line, Links, Parallel, Points, Rule, Texts
+from .scales import even_ticks, log_limits, log_ticks, plain
+from .thinning import thinned
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .chart import Chart, Mark, Panel
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Upright", "curves", "greatest", "laid", "names_of", "shape_of", "size_of", "upright"]
+
+# Of each kind of mark the fields that hold a number for each point: along x, along y, neither.
+ALONG: dict[type, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    Points: (("x",), ("y",), ("shade", "weight")),
+    Line: (("x",), ("y",), ()),
+    Band: (("x",), ("low", "high"), ()),
+    Intervals: (("x",), ("low", "high"), ()),
+    Bars: (("places",), ("lengths", "start"), ("width",)),
+    Boxes: (("left", "right"), ("low", "high"), ()),
+    Links: (("x0", "x1"), ("y0", "y1"), ()),
+    Texts: (("x",), ("y",), ()),
+}
+TEXTS = ("texts", "hover", "keys")
+AREAS = (1.0, 12.0)  # of points with weights, times the area of one without
+
+
+class Upright(Record):
+    """One of the axes of parallel coordinates: where rows cross it, from 0 to 1, and its ticks."""
+
+    shares: Floats
+    ticks: list[tuple[float, str]]
+
+
+def upright(axis: Axis, values: Floats) -> Upright:
+    """Return an axis of parallel coordinates with the values on it."""
+    import numpy as np
+
+    if axis.categories is not None:
+        ends = (-0.5, len(axis.categories) - 0.5)
+        marks = list(enumerate(axis.categories))
+    else:
+        some = values[np.isfinite(values)]
+        low, high = (float(some.min()), float(some.max())) if len(some) else (0.0, 1.0)
+        log = axis.log and low > 0.0
+        ends = log_limits(low, high) if log else (low, high) if high > low else (low - 1, high + 1)
+        marks = [(one, plain(one)) for one in (log_ticks if log else even_ticks)(*ends)]
+        if log:
+            shares = (np.log(values) - np.log(ends[0])) / np.log(ends[1] / ends[0])
+            ticks = [
+                (float(np.log(one / ends[0]) / np.log(ends[1] / ends[0])), text)
+                for one, text in marks
+            ]
+            return Upright(1.0 - shares if axis.flipped else shares, _turned(ticks, axis))
+    shares = (values - ends[0]) / (ends[1] - ends[0])
+    ticks = [((one - ends[0]) / (ends[1] - ends[0]), text) for one, text in marks]
+    return Upright(1.0 - shares if axis.flipped else shares, _turned(ticks, axis))
+
+
+def _turned(ticks: list[tuple[float, str]], axis: Axis) -> list[tuple[float, str]]:
+    return [(1.0 - share, text) for share, text in ticks] if axis.flipped else ticks
+
+
+def curves(mark: Any) -> tuple[Floats, Floats]:
+    """Return links as one line that NaN parts."""
+    import numpy as np
+
+    share = np.linspace(0.0, 1.0, 2 if mark.bend == 0.0 else 17)
+    dx, dy = mark.x1 - mark.x0, mark.y1 - mark.y0
+    away = 4.0 * mark.bend * share * (1.0 - share)  # a parabola: `bend` in the middle
+    gap = np.full((len(dx), 1), np.nan)
+    x = mark.x0[:, None] + dx[:, None] * share - dy[:, None] * away
+    y = mark.y0[:, None] + dy[:, None] * share + dx[:, None] * away
+    return np.hstack([x, gap]).ravel(), np.hstack([y, gap]).ravel()
+
+
+def laid(chart: Chart, most: int | None = None) -> Chart:
+    """Return the chart with everything decided; most: points of a mark drawn at most."""
+    given = _colours(chart)
+    notes: list[str] = []
+    panels = [_panel(one, given, notes, most) for one in chart.panels]
+    return chart.replace(panels=tuple(panels), notes=(*chart.notes, *dict.fromkeys(notes)))
+
+
+def names_of(chart: Chart) -> list[str]:
+    """Return what a legend tells: nothing where fewer than two names are."""
+    marks = [mark for panel in chart.panels for mark in panel.marks]
+    names = [getattr(one, "name", "") for one in marks]
+    found = list(dict.fromkeys(name for name in names if name))
+    return found if len(found) > 1 else []
+
+
+def shape_of(chart: Chart) -> tuple[int, int]:
+    """Return how many rows and columns of panels there are."""
+    columns = max(1, min(chart.columns or len(chart.panels), len(chart.panels)))
+    return -(-len(chart.panels) // columns) or 1, columns
+
+
+def size_of(chart: Chart) -> tuple[float, float]:
+    """Return width and height in inches."""
+    if chart.size is not None:
+        return chart.size
+    rows, columns = shape_of(chart)
+    below = 0.16 * len(chart.notes)
+    return (7.0, 4.6 + below) if rows * columns == 1 else (4.6 * columns, 3.6 * rows + below)
+
+
+def greatest(panel: Panel, axis: str) -> float:
+    """Return the greatest size of a number along an axis ("x", "y", "second"), 0 without any."""
+    import numpy as np
+
+    found = [np.abs(one[np.isfinite(one)]) for mark in panel.marks for one in _values(mark, axis)]
+    return max((float(one.max()) for one in found if len(one)), default=0.0)
+
+
+def _colours(chart: Chart) -> dict[str, int]:
+    """Return the colour of each name: what a mark of it says, or the next free one."""
+    marks: list[Any] = [mark for panel in chart.panels for mark in panel.marks]
+    said: dict[str, int] = {}
+    for mark in marks:
+        own = getattr(mark, "colour", None)
+        if own is not None and getattr(mark, "name", ""):
+            said.setdefault(mark.name, own)
+    free = (place for place in range(10**6) if place not in {*said.values()})
+    for mark in marks:
+        if getattr(mark, "name", "") and hasattr(mark, "colour"):
+            if mark.name not in said:
+                said[mark.name] = next(free)
+    return said
+
+
+def _panel(panel: Panel, given: dict[str, int], notes: list[str], most: int | None) -> Panel:
+    axes = {"x": panel.x, "y": panel.y, "second": panel.second}
+    marks: list[Any] = [_arrays(one, given) for one in panel.marks]
+    marks = _placed(marks)
+    for name, axis in axes.items():
+        if axis is None:
+            continue
+        values = [one for mark in marks for one in _values(mark, name)]
+        if axis.log:
+            axes[name] = axis = _log(axis, values)
+        if not axis.log and axis.limits is not None and None in axis.limits:
+            axes[name] = _ended(axis, values)
+    done = []
+    for mark in marks:
+        logs = _logs(mark, axes)
+        mark, lost = _drawable(_on_log(mark, axes), logs)
+        if lost:
+            notes.append(f"{_called(mark)}{lost:,} not drawn: no number above 0, or none at all")
+        done.append(_few(mark, logs, notes, most))
+    return panel.replace(marks=tuple(done), x=axes["x"], y=axes["y"], second=axes["second"])
+
+
+def _called(mark: Any) -> str:
+    return f"{mark.name}: " if mark.name else ""
+
+
+def _arrays(mark: Mark, given: dict[str, int]) -> Any:
+    """Return a mark with arrays for its numbers and with its colour decided."""
+    import numpy as np
+
+    if isinstance(mark, Parallel):
+        return mark.replace(columns=[np.asarray(one, dtype=float) for one in mark.columns])
+    changes: dict[str, Any] = {}
+    if mark.colour is None:
+        changes["colour"] = given.get(getattr(mark, "name", ""), 0)
+    for names in ALONG.get(type(mark), ()):
+        for name in names:
+            value = getattr(mark, name)
+            if value is not None:
+                changes[name] = np.asarray(value, dtype=float)
+    place = changes.get("colour", mark.colour)
+    if isinstance(mark, Points) and mark.symbol is None:
+        changes["symbol"] = palette.symbol(place)
+    if isinstance(mark, (Line, Links, Rule)) and mark.dash is None:
+        changes["dash"] = "solid" if place == GREY else palette.dash(place)
+    return mark.replace(**changes)
+
+
+def _values(mark: Any, axis: str) -> Iterator[Floats]:
+    """Yield the numbers of a mark along an axis: "x", "y" or "second"."""
+    if isinstance(mark, Rule):
+        import numpy as np
+
+        if axis == ("x" if mark.upright else "y"):
+            yield np.array([mark.at], dtype=float)
+        return
+    if axis != _across(mark, "x") and axis != _across(mark, "y"):
+        return
+    along = ALONG.get(type(mark))
+    if along is None:
+        return
+    flat = getattr(mark, "flat", False)
+    names = along[0] if (axis == "x") != flat else along[1]
+    for name in names:
+        value = getattr(mark, name)
+        if value is None:
+            continue
+        yield value
+        if isinstance(mark, Bars) and name == "places":
+            yield value - mark.width / 2.0
+            yield value + mark.width / 2.0
+        if isinstance(mark, Bars) and name == "lengths" and mark.start is not None:
+            yield mark.start + value
+
+
+def _on_log(mark: Any, axes: dict[str, Any]) -> Any:
+    """Return bars that begin at the end of a logarithmic axis, where 0 is not."""
+    if not isinstance(mark, Bars):
+        return mark
+    axis = axes[_across(mark, "x" if mark.flat else "y")]
+    if axis is None or not axis.log:
+        return mark
+    start = mark.start.clip(min=axis.limits[0])
+    return mark.replace(start=start, lengths=mark.start + mark.lengths - start)
+
+
+def _across(mark: Any, axis: str) -> str:
+    """Return the axis that a mark's x or y is measured along."""
+    return "second" if axis == "y" and getattr(mark, "second", False) else axis
+
+
+def _logs(mark: Any, axes: dict[str, Any]) -> tuple[bool, bool]:
+    found = [axes[_across(mark, name)] for name in ("x", "y")]
+    return found[0] is not None and found[0].log, found[1] is not None and found[1].log
+
+
+def _log(axis: Axis, values: Sequence[Floats]) -> Axis:
+    """Return a logarithmic axis with its ends, an ordinary one where no value is above 0."""
+    import numpy as np
+
+    some = [one[np.isfinite(one) & (one > 0.0)] for one in values]
+    some = [one for one in some if len(one)]
+    if not some:
+        return axis.replace(log=False)
+    low, high = log_limits(min(float(one.min()) for one in some), max(float(one.max()) for one in some))
+    given = axis.limits or (None, None)
+    ends = [own if own is not None and own > 0.0 else end for own, end in zip(given, (low, high))]
+    return axis.replace(limits=(ends[0], ends[1]) if ends[0] < ends[1] else (low, high))
+
+
+def _ended(axis: Axis, values: Sequence[Floats]) -> Axis:
+    """Return an axis of which one end was given with both."""
+    import numpy as np
+
+    some = np.concatenate([one[np.isfinite(one)] for one in values] or [np.zeros(0)])
+    low, high = axis.limits or (None, None)
+    if not len(some) or (low is None and high is None):
+        return axis.replace(limits=None)
+    least, most = float(some.min()), float(some.max())
+    if low is None and high is not None:
+        low = min(least, high) - 0.05 * (abs(high - least) or 1.0)
+    elif high is None and low is not None:
+        high = max(most, low) + 0.05 * (abs(most - low) or 1.0)
+    return axis.replace(limits=(low, high))
+
+
+def _drawable(mark: Any, logs: tuple[bool, bool]) -> tuple[Any, int]:
+    """Return a mark without points that have no place on the axes, and how many these were."""
+    along = ALONG.get(type(mark))
+    if along is None:
+        return mark, 0
+    import numpy as np
+
+    flat = getattr(mark, "flat", False)
+    bars = isinstance(mark, Bars)  # a bar on a logarithmic axis begins at its end
+    good: Any = True
+    gaps: Any = False
+    for names, log in zip(along[:2], (logs[1], logs[0]) if flat else logs, strict=True):
+        for name in names:
+            value = getattr(mark, name)
+            if value is None:
+                continue
+            good = good & np.isfinite(value)
+            gaps = gaps | np.isnan(value)
+            if log and not (bars and name == "start"):
+                good = good & (value > 0.0)
+    if np.all(good):
+        return mark, 0
+    if isinstance(mark, (Line, Band)):  # it is parted there
+        low, high = (("y",), ("y",)) if isinstance(mark, Line) else (("low",), ("high",))
+        parted = {name: np.where(good, getattr(mark, name), np.nan) for name in {*low, *high}}
+        return mark.replace(**parted), int(np.sum(~good & ~gaps))
+    return _picked(mark, np.flatnonzero(good)), int(np.sum(~good))
+
+
+def _picked(mark: Any, some: NDArray[np.int64]) -> Any:
+    """Return a mark with some of its points."""
+    changes: dict[str, Any] = {}
+    n = len(getattr(mark, ALONG[type(mark)][0][0]))
+    for names in ALONG[type(mark)]:
+        for name in names:
+            value = getattr(mark, name)
+            if value is not None and getattr(value, "ndim", 0):
+                changes[name] = value[some]
+    if hasattr(mark, "hover") and callable(mark.hover):
+        changes["hover"] = _Of(mark.hover, some)
+    for name in TEXTS:
+        value = getattr(mark, name, None)
+        if value is not None and not callable(value):
+            changes[name] = [value[i] for i in some.tolist()]
+    if hasattr(mark, "keys") and mark.keys is None and len(some) != n:
+        changes["keys"] = some.tolist()
+    return mark.replace(**changes)
+
+
+class _Of:
+    """The hover texts of some of a mark's points."""
+
+    def __init__(self, text: Callable[[int], str], some: NDArray[np.int64]) -> None:
+        self.text, self.some = text, some
+
+    def __call__(self, i: int) -> str:
+        return self.text(int(self.some[i]))
+
+
+def _few(mark: Any, logs: tuple[bool, bool], notes: list[str], most: int | None) -> Any:
+    """Return a mark with the points that are drawn, their texts asked for."""
+    import numpy as np
+
+    if isinstance(mark, Parallel):
+        n = len(mark.columns[0]) if mark.columns else 0
+        limit = mark.most if most is None else min(mark.most, most)
+        if n > limit:
+            notes.append(f"{_called(mark)}{limit:,} of {n:,} lines drawn")
+            some = np.linspace(0, n - 1, limit).round().astype(int)
+            mark = mark.replace(columns=[one[some] for one in mark.columns])
+        return mark
+    if isinstance(mark, Points):
+        mark = _shaded(mark, notes)  # of all points, whichever are drawn
+    if isinstance(mark, (Points, Line)):
+        n = len(mark.x)
+        limit = max(6, mark.most if most is None else min(mark.most, most))
+        if n > limit and not np.isnan(mark.y).any():
+            some = thinned(mark.x, mark.y, limit, log=logs)
+            mark = _picked(mark, some)
+            notes.append(f"{_called(mark)}{len(some):,} of {n:,} points drawn")
+    along = ALONG.get(type(mark))
+    if along is None or not hasattr(mark, "hover"):
+        return mark
+    n = len(getattr(mark, along[0][0]))
+    changes: dict[str, Any] = {}
+    if callable(mark.hover):
+        changes["hover"] = [mark.hover(i) for i in range(n)]
+    keys = range(n) if mark.keys is None else mark.keys
+    return mark.replace(**changes, keys=[int(one) for one in keys])
+
+
+def _shaded(mark: Any, notes: list[str]) -> Any:
+    """Return points with the ends of their colour bar and with areas for their weights."""
+    import numpy as np
+
+    if mark.weight is not None and len(mark.weight):
+        axis = mark.weights or Axis()
+        low, high = float(np.nanmin(mark.weight)), float(np.nanmax(mark.weight))
+        values = mark.weight
+        if axis.log and low > 0.0:
+            values = np.log(values)
+        least, span = float(np.nanmin(values)), float(np.ptp(values))
+        share = (values - least) / span if span > 0.0 else np.zeros(len(values))
+        share = np.nan_to_num(share)
+        mark = mark.replace(weight=mark.size * np.sqrt(AREAS[0] + (AREAS[1] - AREAS[0]) * share))
+        ends = f"{plain(float(f'{low:.4g}'))} to {plain(float(f'{high:.4g}'))}"
+        notes.append(f"the larger a point, the more {axis.title}: {ends} {axis.unit}".rstrip())
+    if mark.shade is not None and len(mark.shade):
+        axis = mark.scale or Axis()
+        low, high = float(np.nanmin(mark.shade)), float(np.nanmax(mark.shade))
+        if axis.log and not low > 0.0:
+            axis = axis.replace(log=False)
+        if axis.log and high / low < 1.02:
+            low, high = log_limits(low, high)
+        elif not high > low:
+            low, high = low - 0.5, high + 0.5
+        mark = mark.replace(scale=axis.replace(limits=(low, high)))
+    return mark
+
+
+def _placed(marks: Sequence[Any]) -> list[Any]:
+    """Return marks with bars beside or onto each other, as one width and start for each bar."""
+    import numpy as np
+
+    beside = [one for one in marks if isinstance(one, Bars) and one.how == "beside"]
+    ends: dict[tuple[bool, bool, float], tuple[float, float]] = {}
+    done, number = [], 0
+    for mark in marks:
+        if not isinstance(mark, Bars):
+            done.append(mark)
+            continue
+        width = np.broadcast_to(np.asarray(mark.width, dtype=float), mark.places.shape)
+        places, start = mark.places, mark.start
+        if mark.how == "beside":
+            width = width / len(beside)
+            places = places + (number - (len(beside) - 1) / 2.0) * width
+            number += 1
+        if mark.how == "stacked":
+            start = np.zeros(len(places))
+            for i, (place, length) in enumerate(zip(places.tolist(), mark.lengths.tolist(), strict=True)):
+                key = (mark.flat, mark.second, place)
+                up, down = ends.get(key, (0.0, 0.0))
+                start[i] = up if length >= 0 else down
+                ends[key] = (up + max(length, 0.0), down + min(length, 0.0))
+        if start is None:
+            start = np.zeros(len(places))
+        done.append(mark.replace(places=places, width=np.array(width), start=start))
+    return done
