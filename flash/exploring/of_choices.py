@@ -388,7 +388,9 @@ def _read(given: Any, columns: Mapping[str, Any]) -> ChoiceProblem:
     if isinstance(given, ChoiceProblem):
         return given
     if not _is_path(given):
-        raise ArgumentTypeError(f"a problem must be a flash.ChoiceProblem or a path: {shown(given)}")
+        raise ArgumentTypeError(
+            f"a problem must be a flash.ChoiceProblem or a path: {shown(given)}"
+        )
     path = os.fspath(given)
     if path.lower().endswith(".json") and not columns and _is_problem(path):
         return ChoiceProblem.from_json(path)

@@ -16,7 +16,7 @@ from ..results.screen import LABELS, count, quantity
 from .cloud import Kept, meets
 from .exporting import EXPORTS, file_of
 from .of_choices import choices_file, choices_view, parts_of
-from .of_result import answer_of, called, changed, explained_of, objective_of, text_of
+from .of_result import answer_of, called, changed, cost_of, explained_of, objective_of, text_of
 from .shown import Answer, Binds, Change, Explained, File, FrontView, Goal, Measure, Slider
 from .source import REFUSED, Source, said
 from .state import State
@@ -24,12 +24,13 @@ from .views import view_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import Any
 
     from numpy import ndarray
 
     from ..choosing.front import ChoicePoint
+    from ..hardware.costing import Cost
     from ..results.result import SearchResult
 
 __all__ = ["ChoiceFrontSource", "FrontSource"]
@@ -47,6 +48,7 @@ class FrontSource(Source):
     """
 
     kind = "front"
+    first = 3
 
     def __init__(self, front: Any, *, start: State | None = None) -> None:
         self._path = None if isinstance(front, ParetoFront) else os.fspath(front)
@@ -93,9 +95,7 @@ class FrontSource(Source):
         return Goal(name, label, UNITS.get(name, ""), name == "accuracy", self.targets)
 
     def _limited(self) -> list[str]:
-        return [
-            one for one in self.whole.objectives if one != "accuracy" or self.whole.predicted
-        ]
+        return [one for one in self.whole.objectives if one != "accuracy" or self.whole.predicted]
 
     def _slider(self, name: str) -> Slider:
         column = self.whole.metrics[name]
@@ -134,6 +134,12 @@ class FrontSource(Source):
             return found.replace(binds=tuple(self._binds(result, state, target)))
         except REFUSED as error:
             return Explained(target, request, message=said(error))
+
+    def _cost(self, state: State, target: str) -> Cost | None:
+        try:
+            return cost_of(self.at(state), self.whole.target)
+        except REFUSED:
+            return None
 
     def _binds(self, result: SearchResult, state: State, target: str) -> list[Binds]:
         """Return which budgets bind, and the next step of each: of the front's own points."""
@@ -284,6 +290,7 @@ class ChoiceFrontSource(Source):
     """
 
     kind = "front"
+    first = 3
 
     def __init__(self, front: Any, *, start: State | None = None) -> None:
         self._path = None if isinstance(front, ChoiceFront) else os.fspath(front)
@@ -461,4 +468,3 @@ def _columns_of(front: ChoiceFront) -> dict[str, Any]:
     values = np.array([one.values for one in front.points], dtype=float)
     values = values.reshape(len(front), len(front.objectives))
     return {name: values[:, k] for k, name in enumerate(front.objectives)}
-

@@ -17,7 +17,7 @@ from ..searching import search
 from ..spaces.named import block_space
 from .cloud import Fronts, Kept
 from .exporting import EXPORTS, file_of
-from .of_result import answer_of, called, explained_of
+from .of_result import answer_of, called, cost_of, explained_of
 from .shown import Answer, Explained, File, FrontView, Goal, Slider
 from .source import REFUSED, Source, said
 from .state import State
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..fronts.front import ParetoFront
+    from ..hardware.costing import Cost
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..results.result import SearchResult
@@ -100,7 +101,7 @@ class SpaceSource(Source):
         title = f"{family} on {', '.join(self._on)}"
         super().__init__(title, "~".join((family, *self._on)))
         self.targets = tuple(self._on)
-        self.conditional = True
+        self.conditional = self.coarser = True
         self.codesign = any(_has_design(one, family) for one in self._on.values())
         self.confidences = LEVELS if self._with_intervals() else ()
         self.goals = self._all_goals()
@@ -234,6 +235,12 @@ class SpaceSource(Source):
             return explained_of(self.search(state, target), state, target, request)
         except REFUSED as error:
             return Explained(target, request, message=said(error))
+
+    def _cost(self, state: State, target: str) -> Cost | None:
+        try:
+            return cost_of(self.search(state, target), self._on[target])
+        except REFUSED:
+            return None
 
     def prepare(self) -> None:
         """Begin what makes fronts fast, beside what the page asks."""

@@ -120,8 +120,9 @@ def checked_rows(space: Any, rows: Any) -> Any:
 
     Lists of plain integers are looked at all at once; anything else row by row.
     """
-    import numpy as np
     from itertools import chain
+
+    import numpy as np
 
     lengths = np.array(space.lengths, dtype=np.int64)
     if space.numbering is None and isinstance(rows, (list, tuple)) and rows:
