@@ -118,7 +118,7 @@ class Fronts:
 
     def _find_cloud(self) -> None:
         goals = ("accuracy", *self.target.metrics)
-        if not 2 <= len(goals) <= 4:
+        if not 2 <= len(goals) <= 4 or self.target.memory_budgets:
             return
         try:
             found = pareto(
@@ -151,6 +151,10 @@ class Fronts:
             As `flash.pareto`.
         """
         goals = tuple(goals)
+        floor = budgets.get("min_nn_degree")
+        if floor is not None and self._by_degree(goals, codesign) and not epsilon:
+            others = {name: value for name, value in budgets.items() if name != "min_nn_degree"}
+            return within(self.front(goals, others, where=where), {"min_nn_degree": floor})
         more: dict[str, Any] = {"where": list(where) or None, "codesign": codesign}
         plain = not where and not codesign and not epsilon and _plain(budgets)
         checked = self._checked(budgets) if plain else dict(budgets)
@@ -177,6 +181,10 @@ class Fronts:
         if len(cut) or not base.exact:
             return cut
         return self._found(goals, checked, more, 0.0)  # what is said of an empty one
+
+    def _by_degree(self, goals: tuple[str, ...], codesign: bool) -> bool:
+        """Return whether NN-Degree is what is compared as the accuracy."""
+        return self.predictor is None and "accuracy" in goals and not codesign
 
     def _checked(self, budgets: Mapping[str, float]) -> dict[str, Any]:
         given = dict(budgets)

@@ -67,7 +67,6 @@ def view_of(
         knee=knee,
         here=here,
         trained=tuple(trained),
-        offers=() if front.complete else offers_of(state),
         front=front,
     )
 
