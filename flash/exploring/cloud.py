@@ -1,18 +1,19 @@
 """Fronts under any budgets, live: cut from one front over all metrics, or found anew.
 
-The *cloud* of a space on a target is its exact front over the accuracy and all costs that the target
-models, without budgets. Let M be these metrics, each so that less is better, and let S be some of
-them, the objectives of a front asked for, under budgets on some of M. Then the front is what of the
-cloud meets the budgets and is bettered in S by nothing of the cloud that does:
+The *cloud* of a space on a target is its exact front over the accuracy and all costs that the
+target models, without budgets. Let M be these metrics, each so that less is better, and let S be
+some of them, the objectives of a front asked for, under budgets on some of M. Then the front is
+what of the cloud meets the budgets and is bettered in S by nothing of the cloud that does:
 
 * Every network x within the budgets has a point p of the cloud that has no more of any metric of M,
   and so is within the budgets too. So no values of S are lost, and none are added: what betters a
   point of the cloud in S has such a p itself, which betters it too.
-* Of networks with equal values in S the front has the first by latency, energy, area, score and flat
-  index. Let x be that one. Were a point p of the cloud no worse in M and better in one of M, it would
-  be within the budgets and have the values of x in S, or better ones, which the front rules out; so
-  it would come before x, for latency, energy, area and score are all of M. Hence nothing betters x in
-  M, the cloud has its values, and of those with equal values in M the first by flat index: x.
+* Of networks with equal values in S the front has the first by latency, energy, area, score and
+  flat index. Let x be that one. Were a point p of the cloud no worse in M and better in one of M,
+  it would be within the budgets and have the values of x in S, or better ones, which the front
+  rules out; so it would come before x, for latency, energy, area and score are all of M. Hence
+  nothing betters x in M, the cloud has its values, and of those with equal values in M the first by
+  flat index: x.
 
 Where all budgets are on S itself less is to do: what betters a point within them is within them
 too, so that the front is what of the front without them meets them.
@@ -117,7 +118,7 @@ class Fronts:
 
     def _find_cloud(self) -> None:
         goals = ("accuracy", *self.target.metrics)
-        if not 2 <= len(goals) <= 4:
+        if not 2 <= len(goals) <= 4 or self.target.memory_budgets:
             return
         try:
             found = pareto(
@@ -150,13 +151,19 @@ class Fronts:
             As `flash.pareto`.
         """
         goals = tuple(goals)
+        floor = budgets.get("min_nn_degree")
+        if floor is not None and self._by_degree(goals, codesign) and not epsilon:
+            others = {name: value for name, value in budgets.items() if name != "min_nn_degree"}
+            return within(self.front(goals, others, where=where), {"min_nn_degree": floor})
         more: dict[str, Any] = {"where": list(where) or None, "codesign": codesign}
         plain = not where and not codesign and not epsilon and _plain(budgets)
         checked = self._checked(budgets) if plain else dict(budgets)
         if epsilon:  # a point within a factor of a network's costs may be beyond a budget
             key = (goals, codesign, epsilon, tuple(where), tuple(sorted(checked.items())))
-            made = self._kept.get(key, lambda: self._found(goals, checked, more, epsilon))
-            return made  # type: ignore[no-any-return]
+            coarse: ParetoFront = self._kept.get(
+                key, lambda: self._found(goals, checked, more, epsilon)
+            )
+            return coarse
         own = {BUDGET_OF[one] for one in goals}
         if self.predictor is None:
             own.discard("min_accuracy")
@@ -174,6 +181,10 @@ class Fronts:
         if len(cut) or not base.exact:
             return cut
         return self._found(goals, checked, more, 0.0)  # what is said of an empty one
+
+    def _by_degree(self, goals: tuple[str, ...], codesign: bool) -> bool:
+        """Return whether NN-Degree is what is compared as the accuracy."""
+        return self.predictor is None and "accuracy" in goals and not codesign
 
     def _checked(self, budgets: Mapping[str, float]) -> dict[str, Any]:
         given = dict(budgets)

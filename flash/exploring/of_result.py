@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..base.names import BUDGET_OF, LIMITED, MAXIMA, STORED, UNITS
+from ..base.names import LIMITED, UNITS
 from ..results.screen import (
     LABELS,
     costs_of,
@@ -22,10 +22,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..base.html import Part
+    from ..hardware.costing import Cost
+    from ..hardware.target import Target
     from ..results.result import SearchResult
     from .state import State
 
-__all__ = ["answer_of", "called", "changed", "explained_of", "hover_of", "text_of"]
+__all__ = [
+    "answer_of",
+    "called",
+    "changed",
+    "cost_of",
+    "explained_of",
+    "hover_of",
+    "objective_of",
+    "text_of",
+]
 
 NOTHING_FITS = "No network meets the budgets"
 NUMBER = re.compile(r"(<=|>=|<|>|==)\s*[-+.\w]+\s*$")
@@ -83,7 +94,7 @@ def answer_of(
 
 def _scores(result: SearchResult[Any]) -> list[Measure]:
     found = []
-    if result.nn_degree is not None and "min_nn_degree" not in result.budgets:
+    if result.nn_degree is not None:
         value = result.nn_degree
         found.append(Measure("nn_degree", "NN-Degree", "", value, text_of("nn_degree", value)))
     if result.accuracy is not None and "min_accuracy" not in result.budgets:
@@ -129,6 +140,14 @@ def _measure(
     return Measure(name, label, unit, value, text_of(name, value), ends, said, limit, of, share)
 
 
+def cost_of(result: SearchResult[Any], target: Target) -> Cost | None:
+    """Return what a result's network costs on its target, layer by layer; None where that is not
+    what the result says: of an accelerator that was chosen."""
+    if result.x is None or result.accelerator is not None or result.architecture is None:
+        return None
+    return target.cost(result.architecture)
+
+
 def explained_of(
     result: SearchResult[Any], state: State, target: str, request: int = 0
 ) -> Explained:
@@ -149,10 +168,10 @@ def explained_of(
     )
 
 
-def _objective(result: SearchResult[Any], value: float | None) -> str:
+def objective_of(name: str, value: float | None) -> str:
+    """Return an objective with its name."""
     if value is None:
         return ""
-    name = result.objective_name
     if name == "accuracy":
         return f"accuracy {100 * value:.2f} %"
     return f"{'NN-Degree' if name == 'nn_degree' else name} {value:.6g}"
@@ -169,12 +188,16 @@ def _binds(
     limit, unit = result.budgets.get(name), UNITS.get(metric, "")
     each = bought["per_unit"]
     own = f"{called(name)} {text_of(metric, limit)}" if limit is not None else name
-    now, then = (_objective(result, one) for one in (result.objective, bought["one_percent"]))
+    name_of = result.objective_name
+    now, then, free = (
+        objective_of(name_of, one)
+        for one in (result.objective, bought["one_percent"], bought["unlimited"])
+    )
     if then == now:
         more = "1 % more buys nothing yet"
     else:
         more = f"1 % more gives {then}" + (f" ({each:.4g} for each {unit})" if unit else "")
-    text = f"{own} binds: {more}; without it {_objective(result, bought['unlimited'])}"
+    text = f"{own} binds: {more}; without it {free}"
     return Binds(
         name,
         text,
@@ -264,7 +287,3 @@ def _is(value: Any) -> bool:
 
 def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-# For sources that know which budgets there are.
-ALL_BUDGETS = (*MAXIMA, *[f"max_{name}" for name in STORED], *[BUDGET_OF["accuracy"]])

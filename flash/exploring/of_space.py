@@ -6,7 +6,7 @@ import os
 from math import floor
 from shlex import quote
 
-from ..base.checks import hint, is_list, shown
+from ..base.checks import is_list, shown
 from ..base.names import COSTS, COUNTS, LIMITED, STORED, UNITS
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ..hardware.target import as_target
@@ -15,14 +15,14 @@ from ..problem.compiling import as_space
 from ..results.screen import LABELS, count
 from ..searching import search
 from ..spaces.named import block_space
-from .cloud import Fronts, Kept
+from .cloud import LIVE_S, Fronts, Kept
 from .exporting import EXPORTS, file_of
-from .of_result import answer_of, called, explained_of, text_of
-from .shown import Answer, Explained, File, FrontView, Goal, Slider, Trained, rounded
-from .source import REFUSED, Source
+from .of_result import answer_of, called, cost_of, explained_of
+from .shown import Answer, Explained, File, FrontView, Goal, Slider
+from .source import REFUSED, Source, said
 from .state import State
 from .trained import read
-from .views import view_of
+from .views import offers_of, view_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..fronts.front import ParetoFront
+    from ..hardware.costing import Cost
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
     from ..results.result import SearchResult
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["SpaceSource"]
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)  # of confidence
+ENDS_S = 2.0  # what an end of a slider may take
 MOST_TARGETS = 12  # side by side
 RESULTS = 64  # that are kept: what explains an answer asks its result
 
@@ -100,7 +102,7 @@ class SpaceSource(Source):
         title = f"{family} on {', '.join(self._on)}"
         super().__init__(title, "~".join((family, *self._on)))
         self.targets = tuple(self._on)
-        self.conditional = True
+        self.conditional = self.coarser = True
         self.codesign = any(_has_design(one, family) for one in self._on.values())
         self.confidences = LEVELS if self._with_intervals() else ()
         self.goals = self._all_goals()
@@ -161,20 +163,17 @@ class SpaceSource(Source):
         for keyword, metric in LIMITED.items():
             if metric != "accuracy" and metric in ends:
                 found.append(_slider(keyword, metric, ends[metric], greatest=True))
-        floor_of = "min_nn_degree" if self.predictor is None else "min_accuracy"
-        if floor_of[len("min_") :] in ends:
-            own = ends[floor_of[len("min_") :]]
-            found.append(_slider(floor_of, floor_of[len("min_") :], own, greatest=False))
+        if self.predictor is not None and "accuracy" in ends:
+            found.append(_slider("min_accuracy", "accuracy", ends["accuracy"], greatest=False))
         return tuple(found)
 
     def _ends(self, target: Target) -> dict[str, list[float]]:
         """Return of each metric its least and its greatest value that matters."""
-        given: dict[str, Any] = {"predictor": self.predictor, "time_limit_s": 2.0}
-        plain = target.without_memory_budgets() if target.memory_budgets else target
-        best = search(self.space, plain, **given)
+        given: dict[str, Any] = {"predictor": self.predictor, "time_limit_s": ENDS_S}
+        best = search(self.space, target, **given)
         some: dict[str, SearchResult[Any]] = {}
         for metric in (*target.metrics, *COUNTS):
-            some[metric] = search(self.space, plain, objective={metric: -1.0}, **given)
+            some[metric] = search(self.space, target, objective={metric: -1.0}, **given)
         ends: dict[str, list[float]] = {}
         for metric, least in some.items():
             low, high = getattr(least, metric), getattr(best, metric)
@@ -188,11 +187,9 @@ class SpaceSource(Source):
             if known:
                 own = target.memory_budgets.get(f"max_{metric}")
                 ends[metric] = [min(known), max(known[0] if own is None else own, min(known))]
-        for metric in ("nn_degree", "accuracy"):
-            values = [getattr(one, metric) for one in (best, *some.values())]
-            known = [one for one in values if one is not None]
-            if known:
-                ends[metric] = [min(known), max(known)]
+        accuracies = [one.accuracy for one in (best, *some.values()) if one.accuracy is not None]
+        if accuracies:
+            ends["accuracy"] = [min(accuracies), max(accuracies)]
         return ends
 
     # Questions
@@ -227,13 +224,19 @@ class SpaceSource(Source):
         try:
             return answer_of(self.search(state, target), state, target, title, request)
         except REFUSED as error:
-            return Answer(target, title, state, request, error=_said(error))
+            return Answer(target, title, state, request, error=said(error))
 
     def _explained(self, state: State, target: str, request: int) -> Explained:
         try:
             return explained_of(self.search(state, target), state, target, request)
         except REFUSED as error:
-            return Explained(target, request, message=_said(error))
+            return Explained(target, request, message=said(error))
+
+    def _cost(self, state: State, target: str) -> Cost | None:
+        try:
+            return cost_of(self.search(state, target), self._on[target])
+        except REFUSED:
+            return None
 
     def prepare(self) -> None:
         """Begin what makes fronts fast, beside what the page asks."""
@@ -262,14 +265,21 @@ class SpaceSource(Source):
         target = self._target(state)
         goals = self._goals(state, target)
         try:
-            self._fronts[target].prepare()
             found = self.whole_front(state)
+            self._fronts[target].prepare()  # after the first, which is found by itself
         except REFUSED as error:
-            return FrontView(target, state, request, goals, error=_said(error))
+            return FrontView(target, state, request, goals, error=said(error))
         answer = self._answer(state, target, request)
         here = None if not answer.found else _values(answer.result, goals)
         trained = self.trained.get(target, ())
-        return view_of(found, state, target, request, goals, here, trained)
+        view = view_of(found, state, target, request, goals, here, trained)
+        if found.complete:
+            return view
+        told = f"the exact front takes longer than {LIVE_S:g} s: {found.message}"
+        if by_points(state, target, self._on[target]):
+            told += "; under conditions, and budgets on memory, each point is a search of its own"
+            return view.replace(message=told)
+        return view.replace(message=told, offers=offers_of(state))
 
     def go(self, state: State, place: int) -> State:
         front = self.whole_front(state)
@@ -368,6 +378,8 @@ class SpaceSource(Source):
         return (*LIMITED, "min_nn_degree")  # whatever a link of a target that has more names
 
     def _wrong_budget(self, keyword: str, value: float) -> str:
+        if keyword == "min_nn_degree" and self.predictor is not None:
+            return "min_nn_degree is of searches by NN-Degree, and this page has a predictor"
         if keyword == "min_accuracy" and self.predictor is None:
             return "min_accuracy needs a predictor, which this page has not"
         if value <= 0 or (keyword == "min_accuracy" and value > 1):
@@ -379,16 +391,19 @@ def _named(space: Any) -> bool:
     return isinstance(space, str) or hasattr(space, "__fspath__")
 
 
-def _said(error: BaseException) -> str:
-    return str(error) or type(error).__name__
-
-
 def _has_design(target: Target, family: str) -> bool:
     try:
         target.design_space(family)
     except FlashError:
         return False
     return True
+
+
+def by_points(state: State, target: str, device: Target) -> bool:
+    """Return whether each point of a state's front is a search of its own, on which there is no
+    epsilon."""
+    budgets = {*state.budgets_on(target), *device.memory_budgets}
+    return bool(state.where) or not budgets.isdisjoint(f"max_{name}" for name in STORED)
 
 
 def _slider(keyword: str, metric: str, ends: Mapping[str, list[float]], greatest: bool) -> Slider:

@@ -326,6 +326,10 @@ class FrontView(Record):
         Coarser fronts, where the exact one is too large to be live.
     error : str
         Why there is none; else "".
+    cloud : dict of str to tuple of float
+        Of a sweep, further rows within the budgets, of which the front is a part.
+    cloud_total : int
+        How many such rows there are.
     front : ParetoFront, ChoiceFront or None
         The whole of it.
     """
@@ -345,6 +349,8 @@ class FrontView(Record):
     trained: tuple[Trained, ...] = ()
     offers: tuple[Change, ...] = ()
     error: str = ""
+    cloud: Mapping[str, tuple[float, ...]] = NOTHING
+    cloud_total: int = 0
     front: ParetoFront | ChoiceFront | None = None
 
 

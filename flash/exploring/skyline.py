@@ -1,8 +1,8 @@
-"""The points of a large set that no other betters, in numpy: what a front under budgets is cut from.
+"""The points of a set that no other betters, in numpy: what a front under budgets is cut from.
 
-A point *covers* a later one, in an order by (first cost, second, third, place), if it has no more of
-the second and the third cost either: it betters it, or is its equal and comes first. The points that
-nothing covers are the set's front, equal points once.
+A point *covers* a later one, in an order by (first cost, second, third, place), if it has no more
+of the second and the third cost either: it betters it, or is its equal and comes first. The points
+that nothing covers are the set's front, equal points once.
 """
 
 from __future__ import annotations

@@ -9,9 +9,12 @@ from .state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
-__all__ = ["REFUSED", "Source"]
+    from ..hardware.costing import Cost
+
+__all__ = ["REFUSED", "Source", "said"]
 
 # What a question that is not accepted, or cannot be answered, raises.
 REFUSED: tuple[type[Exception], ...] = (FlashError, OSError, ArithmeticError, MemoryError)
@@ -43,6 +46,8 @@ class Source:
         Whether an accelerator can be chosen on some target.
     conditional : bool
         Whether conditions (`State.where`) can be asked for.
+    coarser : bool
+        Whether a front within an epsilon (`State.epsilon`) can be asked for.
     start : State
         The state at the opening.
     trained : dict of str to tuple of Trained
@@ -54,6 +59,7 @@ class Source:
     """
 
     kind = ""
+    first = 2  # objectives of the front at the opening
 
     def __init__(self, title: str, key: str) -> None:
         self.title = title
@@ -66,6 +72,7 @@ class Source:
         self.confidences: tuple[float, ...] = ()
         self.codesign = False
         self.conditional = False
+        self.coarser = False
         self.start = State(source=key)
         self.trained: dict[str, tuple[Trained, ...]] = {}
         self.exports: tuple[tuple[str, str], ...] = ()
@@ -87,6 +94,12 @@ class Source:
         """Return of each target's answer what binds and what more would buy, or what excludes what
         and what would do."""
         return tuple([self._explained(state, one, request) for one in self.targets])
+
+    def costs(self, state: State) -> tuple[Cost | None, ...]:
+        """Return what each target's answer costs there, layer by layer: None where there is no
+        network, or where its layers' costs do not add up to the answer's (an accelerator of its
+        own, an error)."""
+        return tuple([self._cost(state, one) for one in self.targets])
 
     def front(self, state: State, request: int = 0) -> FrontView:
         """Return the front of the state's objectives within its budgets, on its target."""
@@ -148,37 +161,49 @@ class Source:
                 f"the link is of {shown(state.source)}, and this page shows {shown(self.key)}: "
                 "what both know is kept"
             )
-        budgets, objective = dict(state.budgets), dict(state.objective)
-        keywords = {one.keyword for one in self.sliders} | set(self._further_budgets())
-        for name in tuple(budgets):
-            keyword, at, device = name.partition("@")
-            if keyword not in keywords:
-                wrong.append(f"{shown(keyword)} is no budget here{hint(keyword, keywords)}")
-                del budgets[name]
-            elif at and device not in self.targets:
-                wrong.append(f"{shown(name)}: there is no target {shown(device)} here")
-                del budgets[name]
-            elif problem := self._wrong_budget(keyword, budgets[name]):
-                wrong.append(problem)
-                del budgets[name]
+        changes: dict[str, Any] = {"source": self.key}
+        changes["budgets"] = self._known_budgets(state.budgets, wrong)
         weights = {one.name for one in self.weights}
-        for name in tuple(objective):
+        for name in state.objective:
             if name not in weights:
                 wrong.append(f"{shown(name)} has no weight here{hint(name, weights)}")
-                del objective[name]
-        changes: dict[str, object] = {"source": self.key}
-        goals = {one.name for one in self.goals}
-        front = tuple(dict.fromkeys(one for one in state.front if one in goals))
-        for name in state.front:
-            if name not in goals:
-                wrong.append(f"{shown(name)} is no objective of a front here{hint(name, goals)}")
-        if state.front and not 2 <= len(front) <= 3:
-            wrong.append(f"a front has two or three objectives, the link names {len(front)}")
-            front = ()
-        changes["front"] = front
+        changes["objective"] = {k: v for k, v in state.objective.items() if k in weights}
+        changes["front"] = self._known_goals(state.front, wrong)
         if state.target and state.target not in self.targets:
             wrong.append(f"there is no target {shown(state.target)} here")
             changes["target"] = ""
+        changes |= self._known_options(state, wrong)
+        return state.replace(**changes), tuple(wrong)
+
+    def _known_budgets(self, budgets: Mapping[str, float], wrong: list[str]) -> dict[str, float]:
+        keywords = {one.keyword for one in self.sliders} | set(self._further_budgets())
+        found: dict[str, float] = {}
+        for name, value in budgets.items():
+            keyword, at, device = name.partition("@")
+            problem = self._wrong_budget(keyword, value)
+            if keyword not in keywords:
+                wrong.append(f"{shown(keyword)} is no budget here{hint(keyword, keywords)}")
+            elif at and device not in self.targets:
+                wrong.append(f"{shown(name)}: there is no target {shown(device)} here")
+            elif problem:
+                wrong.append(problem)
+            else:
+                found[name] = value
+        return found
+
+    def _known_goals(self, names: Sequence[str], wrong: list[str]) -> tuple[str, ...]:
+        goals = {one.name for one in self.goals}
+        for name in names:
+            if name not in goals:
+                wrong.append(f"{shown(name)} is no objective of a front here{hint(name, goals)}")
+        front = tuple(dict.fromkeys(one for one in names if one in goals))
+        if names and not 2 <= len(front) <= 3:
+            wrong.append(f"a front has two or three objectives, the link names {len(front)}")
+            return ()
+        return front
+
+    def _known_options(self, state: State, wrong: list[str]) -> dict[str, Any]:
+        changes: dict[str, Any] = {}
         if state.confidence is not None and not (
             self.confidences and 0.5 <= state.confidence <= 0.99
         ):
@@ -191,14 +216,17 @@ class Source:
         if state.codesign and not self.codesign:
             wrong.append("no target here has a design space: codesign is left out")
             changes["codesign"] = False
-        if not 0.0 <= state.epsilon <= 1.0:
-            wrong.append("epsilon must lie between 0 and 1")
+        if not 0.0 <= state.epsilon <= 1.0 or (state.epsilon and not self.coarser):
+            wrong.append(
+                "epsilon must lie between 0 and 1"
+                if self.coarser
+                else "epsilon is of the front of a space, and this is none"
+            )
             changes["epsilon"] = 0.0
         if state.where and not self.conditional:
             wrong.append("conditions cannot be asked for here")
             changes["where"] = ()
-        changes |= {"budgets": budgets, "objective": objective}
-        return state.replace(**changes), tuple(wrong)
+        return changes
 
     # For subclasses
 
@@ -210,6 +238,9 @@ class Source:
 
     def _export(self, state: State, what: str) -> File:
         raise NotImplementedError
+
+    def _cost(self, state: State, target: str) -> Cost | None:
+        return None
 
     def _further_budgets(self) -> tuple[str, ...]:
         """Return budgets that are accepted and have no slider."""
@@ -223,16 +254,13 @@ class Source:
         return state.target if state.target in self.targets else self.targets[0]
 
     def _goals(self, state: State, target: str) -> tuple[Goal, ...]:
-        """Return the objectives of a state's front: its own, or the first two."""
+        """Return the objectives of a state's front: its own, or the first ones."""
         by_name = {one.name: one for one in self.goals}
         if state.front:
             return tuple([by_name[one] for one in state.front if one in by_name])
-        return tuple([one for one in self.goals if target in one.targets][:2])
+        return tuple([one for one in self.goals if target in one.targets][: self.first])
 
 
-def refused(make: Callable[[], Answer], otherwise: Callable[[str], Answer]) -> Answer:
-    """Return an answer, or one that holds what it raises."""
-    try:
-        return make()
-    except REFUSED as error:
-        return otherwise(str(error) or type(error).__name__)
+def said(error: BaseException) -> str:
+    """Return what an error says."""
+    return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What is asked of the explorer: budgets, weights and the front shown, as a record and as a link."""
+"""What is asked of the explorer, as a record and as a link: budgets, weights, the front shown."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ __all__ = ["read"]
 def read(
     space: Any, targets: Mapping[str, Target], predictor: AccuracyPredictor | None, given: Any
 ) -> tuple[dict[str, tuple[Trained, ...]], tuple[str, ...]]:
-    """Return by target the trained networks with their costs there, and notes on how they were read.
+    """Return by target the trained networks with their costs there, and notes on the reading.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.names import UNITS
+from ..charts.thinning import thinned as look_alike
 from .of_result import hover_of, text_of
 from .shown import Change, FrontView
 
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from .shown import Goal, Trained
     from .state import State
 
-__all__ = ["SHOWN", "offers_of", "view_of"]
+__all__ = ["SHOWN", "offers_of", "texts_of", "thinned", "view_of"]
 
-SHOWN = 1500  # points
+SHOWN = 800  # points
 COARSER = (0.01, 0.03, 0.1)  # offered where an exact front is too large
 
 
@@ -29,19 +30,25 @@ def view_of(
     goals: Sequence[Goal],
     here: Mapping[str, float] | None,
     trained: Sequence[Trained],
+    among: Any = None,
 ) -> FrontView:
-    """Return what is drawn of a front."""
+    """Return what is drawn of a front; among: the numbers of the points that are looked at, by
+    default all."""
     import numpy as np
 
-    n = len(front)
     columns = {one.name: _column(front, one.name) for one in goals}
-    some = _thinned(list(columns.values()), n)
+    if among is None:
+        among = np.arange(len(front))
+    n = len(among)
+    some = among[thinned([one[among] for one in columns.values()], n)]
     knee = None
-    if n and front.complete:
+    if n and front.complete and n == len(front):
         knee = front.knee_index
         some = np.union1d(some, [knee])
     places = some.tolist()
     message = front.message
+    if n < len(front):
+        message = f"{n:,} of {len(front):,} points meet the budgets; {message}"
     if n > len(places):
         message += f"; {len(places):,} of {n:,} points are drawn"
     if state.confidence is not None:
@@ -60,7 +67,6 @@ def view_of(
         knee=knee,
         here=here,
         trained=tuple(trained),
-        offers=() if front.complete else offers_of(state),
         front=front,
     )
 
@@ -82,23 +88,27 @@ def _column(front: ParetoFront, name: str) -> Any:
     return front.values(name)
 
 
-def _thinned(columns: Sequence[Any], n: int) -> Any:
+def thinned(columns: Sequence[Any], n: int) -> Any:
     """Return the numbers of the points that are drawn, rising."""
     import numpy as np
 
     if n <= SHOWN:
         return np.arange(n)
-    return np.unique(np.linspace(0, n - 1, SHOWN).astype(np.int64))
+    log = bool((columns[0] > 0).all()), bool((columns[1] > 0).all())
+    return look_alike(columns[0], columns[1], SHOWN, log=log)
 
 
 def _texts(front: ParetoFront, some: Any) -> list[str]:
-    told = [name for name in front.metrics if name != "score"]
-    columns = {name: front.metrics[name][some].tolist() for name in told}
-    cells = hover_of(front.space, front.x[some]) if len(some) else []
-    labels = {name: _label(name) for name in told}
+    told = {name: one[some] for name, one in front.metrics.items() if name != "score"}
+    return texts_of(front.space, front.x[some], told)
+
+
+def texts_of(space: Any, x: Any, metrics: Mapping[str, Any]) -> list[str]:
+    """Return what is shown under the mouse of some networks: their metrics, and what they are."""
+    columns = {_label(name): (name, one.tolist()) for name, one in metrics.items()}
     found = []
-    for k, own in enumerate(cells):
-        costs = [f"{labels[name]} {text_of(name, column[k])}" for name, column in columns.items()]
+    for k, own in enumerate(hover_of(space, x) if len(x) else []):
+        costs = [f"{label} {text_of(name, one[k])}" for label, (name, one) in columns.items()]
         found.append("\n".join([", ".join(costs), own]))
     return found
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .work import Job
 
-__all__ = ["Store", "write_part"]
+__all__ = ["MANIFEST", "Store", "read_manifest", "write_part"]
 
 FORMAT = 1
 # readers of datasets pass over them
@@ -171,7 +171,7 @@ class Store:
             self._clean(names)
             self._write_manifest(None)
             return False
-        manifest = self._read_manifest()
+        manifest = read_manifest(self.folder)
         if not resume:
             raise ArgumentError(
                 f"out: {self.folder!r} holds a sweep; resume=True goes on with it, or choose "
@@ -191,19 +191,6 @@ class Store:
         for name in names:
             with suppress(FileNotFoundError):
                 os.unlink(self._path(name))
-
-    def _read_manifest(self) -> dict[str, Any]:
-        path = self._path(MANIFEST)
-        try:
-            data = parse_json(read_text(path, "the manifest"), path)
-            body = {k: v for k, v in data.items() if k != "sha256"}
-            good = data["sha256"] == _checksum(body) and data["format"] == FORMAT
-        except (FormatError, KeyError, TypeError, AttributeError) as error:
-            raise FormatError(f"{path} is damaged: {error}") from None
-        if not good:
-            raise FormatError(f"{path} is damaged: its checksum or format is not this flash's")
-        found: dict[str, Any] = data
-        return found
 
     def _compare(self, plan: dict[str, Any]) -> None:
         """Refuse to go on with another sweep; what differs is named."""
@@ -303,6 +290,29 @@ class Store:
             write_text_atomic(
                 self._path(MANIFEST), json.dumps(data, indent=1, allow_nan=False) + "\n"
             )
+
+
+def read_manifest(folder: str) -> dict[str, Any]:
+    """Return the manifest of a sweep's folder.
+
+    Raises
+    ------
+    FormatError
+        If it is damaged.
+    OSError
+        If there is none.
+    """
+    path = os.path.join(folder, MANIFEST)
+    try:
+        data = parse_json(read_text(path, "the manifest"), path)
+        body = {k: v for k, v in data.items() if k != "sha256"}
+        good = data["sha256"] == _checksum(body) and data["format"] == FORMAT
+    except (FormatError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"{path} is damaged: {error}") from None
+    if not good:
+        raise FormatError(f"{path} is damaged: its checksum or format is not this flash's")
+    found: dict[str, Any] = data
+    return found
 
 
 def _checksum(data: Any) -> str:
