@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent / "flash"
 LAYERS = (
     ("errors", "_version"),
     ("base",),
+    ("charts",),
     ("_core",),
     ("buildinfo",),
     ("networks",),

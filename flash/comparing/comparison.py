@@ -11,13 +11,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal, overload
 
     from matplotlib.figure import Figure
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as PlotlyFigure
     from typing_extensions import TypeVar
 
     from ..base.html import Part
+    from ..charts.chart import Chart
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import Net
     from ..results.result import SearchResult
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     N = TypeVar("N", bound=Net, default=Architecture, covariant=True)
 else:
     N = None
+
+    def overload(function):
+        return function
+
 
 __all__ = ["Comparison"]
 
@@ -148,6 +154,12 @@ class Comparison(Record, Reported, Generic[N]):
 
         return text(self._parts())
 
+    def _charts(self) -> list[Chart]:
+        from .drawing import chart_of
+
+        found = any(one.objective is not None for runs in self.runs.values() for one in runs)
+        return [chart_of(self)] if found else []
+
     def _parts(self) -> list[Part]:
         first = next(iter(self.runs.values()))[0]
         head = f"{first.space.family} on {first.target}, {first.objective_name}"
@@ -257,11 +269,27 @@ class Comparison(Record, Reported, Generic[N]):
         )
         return frame
 
-    def plot(self) -> Figure:
-        """Draw quality against evaluations and against time; return the matplotlib Figure."""
-        from .drawing import draw
+    @overload
+    def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+    @overload
+    def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...  # noqa: F811
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:  # noqa: F811
+        """Draw the best so far against evaluations and against time.
 
-        return draw(self)
+        The median of each method's seeds and the middle half of them: they never fall, as a seed
+        that has not found a network yet counts as one that found nothing.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+        """
+        from .drawing import chart_of
+
+        return chart_of(self).draw(engine)
 
 
 def _finite(value: Any) -> Any:

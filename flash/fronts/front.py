@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..base.checks import choice, flag, number, public, suggesting
 from ..base.names import BUDGET_OF, TERMS
 from ..base.record import Record, Reported, cached
+from ..charts.chart import ENGINES
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, compile_any
 from .maths import hypervolume, knee
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..charts.chart import Chart
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..predictors.predictor import AccuracyPredictor
@@ -259,6 +261,11 @@ class ParetoFront(Record, Reported):
 
         return parts(self)
 
+    def _charts(self) -> list[Chart]:
+        from .plot import chart_of
+
+        return [chart_of(self)] if len(self) else []
+
     @cached
     def architectures(self) -> Sequence[Architecture]:
         """The networks, each made when it is asked for."""
@@ -417,9 +424,9 @@ class ParetoFront(Record, Reported):
         MissingExtraError
             If the engine is not installed.
         """
-        from .plot import draw
+        from .plot import chart_of
 
-        return draw(self, choice("engine", engine, ("matplotlib", "plotly")))
+        return chart_of(self).draw(choice("engine", engine, ENGINES))
 
     def to_dict(self, *, intervals: bool = False) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal front.
@@ -463,6 +470,13 @@ class ParetoFront(Record, Reported):
         from ..base.plain import parsed
 
         return cls.from_dict(parsed(source, "the front's file"))
+
+    @cached
+    def _letters(self) -> dict[tuple[int, ...], str]:
+        """What each accelerator is called on screens and in pictures."""
+        from .text import accelerators_among
+
+        return accelerators_among(self)[0]
 
     @cached
     def problem(self) -> Problem | Tiled:

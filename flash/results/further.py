@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..base.names import COSTS, LIMITED, MAXIMA, STORED, UNITS, UPPER
-from .screen import LABELS, called, quantity
+from ..base.names import COSTS, LABELS, LIMITED, MAXIMA, STORED, UNITS, UPPER
+from .screen import called, quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

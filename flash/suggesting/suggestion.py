@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import json_text, public
-from ..base.names import UNITS
+from ..base.names import LABELS, UNITS
 from ..base.record import Generic, Record, Reported, cached
 from .reading import name_of
 
@@ -288,8 +288,6 @@ def _shape(net: Any) -> list[str]:
 
 
 def _titled(name: str) -> str:
-    from ..results.screen import LABELS
-
     unit = UNITS.get(name)
     return f"{LABELS[name]} {unit}" if unit else LABELS[name]
 
