@@ -38,7 +38,7 @@ LAYERS = (
     ("fleets",),
     ("searching", "registering"),
     ("comparing",),
-    ("exploring",),
+    ("exploring", "reporting"),
     ("cli",),
     ("__main__",),
 )

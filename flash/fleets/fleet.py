@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..hardware.target import Target
     from ..results.result import SearchResult
     from ..spaces.network_space import NetworkSpace
@@ -59,6 +60,24 @@ class FleetResult(list["SearchResult"], Reported):
         from .text import parts
 
         return parts(self)
+
+    def _line(self) -> str:
+        return f"{len(self):,} results, {sum(one.proven for one in self):,} proven"
+
+    def _title(self) -> str:
+        from .page import titled
+
+        return titled(self)
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def __repr__(self) -> str:
         return f"<{len(self):,} search results, {sum(r.proven for r in self):,} proven>"

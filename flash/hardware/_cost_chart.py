@@ -21,7 +21,6 @@ WORDS = {
     "calls": "bound by calls",
     None: "bound not told",
 }
-REST = 7  # colour of what is summed up
 UNITS = {"latency_ms": ("time", "ms"), "energy_mj": ("energy", "mJ")}
 LONG = 34  # letters of a layer's name
 MILLION = 1e-6  # of MACs a ms are 1e-6 of 10^9 a second
@@ -34,36 +33,33 @@ def chart_of(cost: Cost, top: int) -> Chart:
     if cost.energy_mj is not None:
         total += f", {cost.energy_mj:.4g} mJ"
     title = f"one image on {cost.target}: {total}" if cost.target else f"one image: {total}"
-    shown = min(top, len(cost.by_layer)) + (len(cost.by_layer) > top)
-    wide = 4.6 + 3.2 * (len(panels) - 1) + 1.6
+    shown = min(top, len(cost.by_layer))
+    wide = 1.8 + 3.6 * sum(one.wide for one in panels)
     return Chart(title, panels, notes=notes, size=(wide, max(3.6, 1.6 + 0.2 * shown)))
 
 
 def panels_of(cost: Cost, top: int = SHOWN) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
     """Return bars of each cost that belongs to layers, and the roofline where there is one."""
     every = cost.by_layer
-    order = sorted(range(len(every)), key=lambda k: -every[k].latency_ms)
-    if len(every) > top and all(not every[k].latency_ms for k in order[top:]):
-        kept = sorted(k for k in order[:top])
-        rest: list[int] = []
-        free = len(every) - top
-    else:
-        kept, rest, free = sorted(order[:top]), sorted(order[top:]), 0
+    costly = [k for k, one in enumerate(every) if one.latency_ms or one.energy_mj]
+    kept = sorted(sorted(costly, key=lambda k: -every[k].latency_ms)[:top])
+    rest = sorted({*costly} - {*kept})
     notes: list[str] = []
+    panels: list[Panel] = []
+    metrics = ["latency_ms"] + ["energy_mj"] * (cost.energy_mj is not None)
     if rest:
+        time = sum(every[k].latency_ms for k in rest)
         share = sum(every[k].share for k in rest)
         notes.append(
-            f"the {len(kept)} layers that take longest; {len(rest):,} others are summed up: "
-            f"{100.0 * share:.1f} % of the time"
+            f"named are the {len(kept)} layers that take longest; the {len(rest):,} others take "
+            f"{time:.4g} ms together, {100.0 * share:.1f} %"
         )
-    if free:
-        notes.append(f"{free:,} layers that take no time are left out")
-    names = [_short(every[k].name) for k in kept] + [f"{len(rest):,} others"] * bool(rest)
-    metrics = ["latency_ms"] + ["energy_mj"] * (cost.energy_mj is not None)
-    panels = [
-        _bars(every, kept, rest, metric, names if not number else [""] * len(names))
-        for number, metric in enumerate(metrics)
-    ]
+        panels.append(_bars(every, range(len(every)), "latency_ms", None))
+    if len(costly) < len(every):
+        notes.append(f"{len(every) - len(costly):,} layers that take nothing have no bar")
+    names = [_short(every[k].name) for k in kept]
+    for number, metric in enumerate(metrics):
+        panels.append(_bars(every, kept, metric, names if not number else [""] * len(names)))
     roofs = cost.roofs
     roofline = None if roofs is None else _roofline(every, roofs)
     if roofline is not None:
@@ -82,50 +78,37 @@ def _short(name: str) -> str:
 
 
 def _bars(
-    every: Sequence[LayerCost],
-    kept: Sequence[int],
-    rest: Sequence[int],
-    metric: str,
-    names: Sequence[str],
+    every: Sequence[LayerCost], kept: Sequence[int], metric: str, names: Sequence[str] | None
 ) -> Panel:
+    """Return the bars of some layers: lying with their names, or without them in their order."""
     word, unit = UNITS[metric]
     marks: list[Any] = []
     for bound, colour in COLOURS.items():
         some = [place for place, k in enumerate(kept) if every[k].bound == bound]
-        if some:
+        values = [getattr(every[kept[place]], metric) or 0.0 for place in some]
+        if any(values):
             marks.append(
                 Bars(
                     some,
-                    [getattr(every[kept[place]], metric) or 0.0 for place in some],
+                    values,
                     name=WORDS[bound],
                     colour=colour,
-                    flat=True,
+                    flat=names is not None,
                     how="over",
                     hover=[_told(every[kept[place]]) for place in some],
                 )
             )
-    if rest:
-        total = sum(getattr(every[k], metric) or 0.0 for k in rest)
-        bounds: dict[str | None, int] = {}
-        for k in rest:
-            bounds[every[k].bound] = bounds.get(every[k].bound, 0) + 1
-        told = ", ".join(f"{count} {WORDS[bound]}" for bound, count in bounds.items())
-        marks.append(
-            Bars(
-                [len(kept)],
-                [total],
-                name="all others together",
-                colour=REST,
-                flat=True,
-                how="over",
-                hover=[f"{len(rest):,} other layers: {total:.4g} {unit}\n{told}"],
-            )
+    costs = Axis(f"{word} of a layer", unit, limits=(0.0, None))
+    if names is None:
+        return Panel(
+            marks,
+            x=Axis("layer", whole=True),
+            y=costs,
+            title=f"all {len(every):,} layers",
+            wide=1.3,
         )
     return Panel(
-        marks,
-        x=Axis(f"{word} of a layer", unit, limits=(0.0, None)),
-        y=Axis("", categories=names, flipped=True),
-        wide=1.25 if names[0] else 0.8,
+        marks, x=costs, y=Axis(categories=names, flipped=True), wide=1.25 if names[0] else 0.8
     )
 
 
@@ -159,7 +142,7 @@ def _roofline(every: Sequence[LayerCost], roofs: dict[str, Any]) -> Panel | None
             Line(
                 [bend, high],
                 [rate * MILLION] * 2,
-                name=f"{name}: {rate * MILLION:.3g}",
+                name=f"{name}: {rate * MILLION:.3g} 10⁹ MACs/s",
                 colour=-1,
                 dash=("solid", "dash", "dashdot", "longdash")[number % 4],
             )

@@ -79,6 +79,6 @@ def _of_units(target: Target, table: dict[str, float]) -> dict[str, Any]:
         for number, name in enumerate(UNITS):
             into, out, wide = units[5 * number : 5 * number + 3]
             if into:
-                passes = -(-bits // wide) ** 2
+                passes = (-(-bits // wide)) ** 2
                 rates[name] = into * out / passes / cycle
     return {"macs_per_ms": rates, "bytes_per_ms": speed / 8.0 / cycle, "bits": int(bits)}

@@ -13,12 +13,14 @@ from ._flags import flags_for, flags_of, uncharged
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Literal, overload
 
     from matplotlib.figure import Figure
     from plotly.graph_objects import Figure as PlotlyFigure
 
+    from ..base.html import Part
+    from ..base.pages import Section
     from ..charts.chart import Chart
     from ..networks.cell_networks import Net
     from ..networks.memory import Memory
@@ -190,30 +192,64 @@ class Cost(Record, Reported):
         """Return it as JSON text, layers included, and write it where a path is given."""
         return json_text(self.to_dict(), path, indent=1)
 
-    def to_html(self, path: str | os.PathLike[str] | None = None, *, top: int | None = None) -> str:
-        """Return a page with the table of layers, and write it where a path is given.
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Cost:
+        """Make a cost from plain data.
+
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, or a value not accepted.
+        """
+        from ._cost_page import read
+
+        return read(data)
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> Cost:
+        """Read a cost from JSON text (it starts with a brace) or from a file."""
+        from ..base.plain import parsed
+
+        return cls.from_dict(parsed(source, "the cost"))
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        cdn: bool = False,
+        top: int | None = None,
+    ) -> str:
+        """Return a page to be read in a browser or printed: see `SearchResult.to_html`.
 
         Parameters
         ----------
         path : str or path, optional
+        cdn : bool, default False
         top : int, optional
             Only so many layers, those that take longest; default all of them.
         """
-        from ..base.checks import integer, write_text_atomic
-        from ..base.html import document
-        from ._cost_page import parts
+        from ..base.checks import integer
+        from ..base.pages import to_html
+        from ._cost_page import sections
 
         top = None if top is None else integer("top", top, 1)
-        html = document(f"Cost on {self.target}", parts(self, top))
-        if path is not None:
-            write_text_atomic(path, html)
-        return html
+        return to_html(self, path, cdn, sections(self, top))
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _line(self) -> str:
+        return f"{self.latency_ms:.4g} ms, {len(self.by_layer):,} layers"
+
+    def _title(self) -> str:
+        return f"cost on {self.target}" if self.target else "cost"
+
+    def _parts(self) -> list[Part]:
         from ._cost_page import parts
 
-        return page(parts(self, None))
+        return parts(self, None)
+
+    def _sections(self) -> list[Section]:
+        from ._cost_page import sections
+
+        return sections(self, None)
 
 
 def cost(target: Target, net: Net, strict: bool = False) -> Cost:

@@ -207,7 +207,11 @@ def chart_of(first: SearchResult[Any], second: SearchResult[Any]) -> Chart:
         notes.append("layers' times are not told: a target is not at hand, or was chosen too")
     families = dict.fromkeys(one.space.family for one in (first, second))
     return Chart(
-        f"two results of {' and '.join(families)}", panels, columns=1, notes=notes, size=(11.0, 12.0)
+        f"two results of {' and '.join(families)}",
+        panels,
+        columns=1,
+        notes=notes,
+        size=(11.0, 12.0),
     )
 
 

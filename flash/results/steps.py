@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..base.checks import choice
-from ..base.names import BUDGET_OF, UNITS, UPPER
+from ..base.names import BUDGET_OF, COUNTS, UPPER
 from ..base.record import Record, cached
 from ..charts.chart import Axis, Chart, Line, Panel, Points, Rule
 from ..errors import ArgumentError
+from .axes import WORDS, objective_axis, unit_of
 from .screen import quantity
 
 TYPE_CHECKING = False
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Steps", "chart_of", "steps_of"]
 
 TERM_OF = {budget: term for term, budget in BUDGET_OF.items()}
-WORDS = {
-    "accuracy": "accuracy",
-    "latency_ms": "latency",
-    "energy_mj": "energy",
-    "area_mm2": "area",
-    "params": "parameters",
-    "macs": "MACs",
-}
 BEYOND = 1.25  # how far the last step is drawn
 
 
@@ -169,7 +162,7 @@ def chart_of(result: SearchResult[Any], steps: Steps) -> Chart:
         x, y = np.append(limits, max(ends) * BEYOND), np.append(objectives, objectives[-1])
     else:  # a floor: from the loosest one on, which is 0, up to the tightest
         x, y = np.append(limits, 0.0), np.append(objectives, objectives[-1])
-    name, unit = WORDS[term], UNITS.get(term, "")
+    name, unit = WORDS[term], unit_of(term)
     marks: list[Any] = [
         Line(
             x,
@@ -177,10 +170,15 @@ def chart_of(result: SearchResult[Any], steps: Steps) -> Chart:
             name="the best network",
             colour=0,
             steps="after",
-            marked=len(limits) <= 60,
-            hover=lambda k: _told(steps, min(k, len(limits) - 1)),
             most=20_000,
-        )
+        ),
+        Points(
+            limits,
+            objectives,
+            colour=0,
+            size=4.5 if len(limits) <= 60 else 2.0,
+            hover=lambda k: _told(steps, k),
+        ),
     ]
     if given is not None:
         marks.append(Rule(given, name=f"the budget: {quantity(given, unit)}", upright=True))
@@ -190,8 +188,8 @@ def chart_of(result: SearchResult[Any], steps: Steps) -> Chart:
         marks.append(
             Points([own], [reached], name="this result", colour=5, symbol="star", size=13.0)
         )
-    least = "at most" if upper else "at least"
-    title = f"{result.space.family} on {result.target}: what {least} so much {name} allows"
+    axis = _axis(result)
+    title = f"{result.space.family} on {result.target}: {axis.title} by budget on {name}"
     spread = float(limits.max()) / max(float(limits.min()), 1e-300)
     return Chart(
         title,
@@ -199,28 +197,31 @@ def chart_of(result: SearchResult[Any], steps: Steps) -> Chart:
             Panel(
                 marks,
                 x=Axis(f"budget on {name}", unit, log=upper and spread > 4.0),
-                y=Axis(*_label(result)),
+                y=axis,
             )
         ],
-        notes=_notes(result, steps, unit),
+        notes=_notes(result, steps),
     )
 
 
-def _label(result: SearchResult[Any]) -> tuple[str, str]:
+def _axis(result: SearchResult[Any]) -> Axis:
     goal = _goal(result)
-    if goal != "accuracy":
-        return f"least {WORDS[goal]}", UNITS.get(goal, "")
-    return ("accuracy" if result.objective_name == "accuracy" else "NN-Degree", "")
+    if goal == "accuracy":
+        return objective_axis(result)
+    return Axis(f"least {WORDS[goal]}", unit_of(goal))
+
+
+def _limit(steps: Steps, k: int) -> str:
+    """Return the limit of a step in words."""
+    term = TERM_OF[steps.budget]
+    value = float(steps.limits[k])
+    return quantity(int(value) if term in COUNTS else value, unit_of(term))
 
 
 def _told(steps: Steps, k: int) -> str:
     """Return a step in words, with its network."""
     point = int(steps.order[k])
-    unit = UNITS.get(TERM_OF[steps.budget], "")
-    lines = [
-        f"{steps.budget} {quantity(float(steps.limits[k]), unit)}: "
-        f"{quantity(float(steps.objectives[k]))}"
-    ]
+    lines = [f"{steps.budget} {_limit(steps, k)}: {quantity(float(steps.objectives[k]))}"]
     net: Any = steps.front.architectures[point]
     for number, cell in enumerate(getattr(net, "cells", ()), 1):
         lines.append(
@@ -232,12 +233,12 @@ def _told(steps: Steps, k: int) -> str:
     return "\n".join(lines)
 
 
-def _notes(result: SearchResult[Any], steps: Steps, unit: str) -> list[str]:
+def _notes(result: SearchResult[Any], steps: Steps) -> list[str]:
     """Return what is to be said: where it begins, what else holds, and what of it binds."""
     count = len(steps.limits)
     front = steps.front
     proof = "exact" if front.exact else "not proven"
-    tightest = quantity(float(steps.limits[0]), unit)
+    tightest = _limit(steps, 0)
     none = "below" if steps.budget in UPPER else "above"
     notes = [
         f"{count:,} step{'s' * (count != 1)}, {proof}; {none} {tightest} no network meets the rest"
@@ -246,7 +247,7 @@ def _notes(result: SearchResult[Any], steps: Steps, unit: str) -> list[str]:
     for name, limit in result.budgets.items():
         if name == steps.budget:
             continue
-        told = f"{name} {quantity(limit, UNITS.get(TERM_OF.get(name, ''), ''))} throughout"
+        told = f"{name} {quantity(limit, unit_of(TERM_OF.get(name, '')))} throughout"
         if binding is not None and name in UPPER:
             told += f"; at this result it {'binds' if name in binding else 'does not bind'}"
         notes.append(told)
