@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..cell_networks import CellNetwork
-from .modules import initialise
+from .parts import initialise
 
 __all__ = ["BlockCell", "CellNetworkModule", "build_module"]
 
