@@ -1,4 +1,4 @@
-"""``flash export``: a network with its trained weights, as an ONNX file or for torch, or as code."""
+"""``flash export``: a network with its trained weights, as an ONNX file, for torch, or as code."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ examples:
 
 A folder of `flash train --keep-weights` stands for its most accurate network. Weights tell how the
 images were normalised that they were trained on; so does this command. Without --weights the
-networks of JSON files have new ones, drawn from --seed. Source code holds no weights: those of --torch
-are loaded into its class by load_state_dict.
+networks of JSON files have new ones, drawn from --seed. Source code holds no weights: its class
+loads those of --torch (load_state_dict).
 """
 ENDINGS = (".json", ".npz")
 

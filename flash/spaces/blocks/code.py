@@ -240,6 +240,8 @@ class _Reader:
                 continue
             if parameter.default is None and not hasattr(module, name):
                 continue  # what torch asks for no more, or works itself out
+            if name == "bias" and not _is_affine(module):
+                continue
             found = _UNKNOWN if several else _told(module, name, kind)
             if found is _UNKNOWN:
                 raise _refused(where, module, f"does not say what it was made with ({name})")
@@ -260,6 +262,10 @@ class _Reader:
 
 
 _UNKNOWN = object()
+
+
+def _is_affine(module: nn.Module) -> bool:
+    return bool(getattr(module, "affine", getattr(module, "elementwise_affine", True)))
 
 
 def _told(module: nn.Module, name: str, kind: Any) -> Any:

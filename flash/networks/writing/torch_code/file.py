@@ -91,9 +91,10 @@ def class_name(family: str, taken: Iterable[str] = ()) -> str:
 
 def docstring(paragraphs: Sequence[str], spaces: int) -> str:
     """Return a docstring of a summary and further paragraphs; lines of these are kept."""
-    found = []
+    found: list[str] = []
     for one in paragraphs:
         plain = one.replace("\\", "\\\\").replace('"""', "'''").rstrip('"')
+        plain = "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in plain)
         room = WIDTH - spaces - (6 if len(found) == 0 else 0)  # the quotes
         lines = [
             piece
@@ -139,7 +140,8 @@ def _imports(statements: Iterable[str]) -> str:
         else:
             module, _, name = statement.removeprefix("from ").partition(" import ")
             parts.setdefault(module, set()).add(name)
-    own, outer = [], []
+    own: list[str] = []
+    outer: list[str] = []
     for statement in sorted(whole_ones):
         (outer if _is_torch(statement.split()[1]) else own).append(statement)
     for module in sorted(parts):
