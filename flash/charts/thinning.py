@@ -36,7 +36,9 @@ def thinned(
     n = len(x)
     if n <= most:
         return np.arange(n)
-    places = [_shares(np.asarray(one, dtype=float), own) for one, own in zip((x, y), log)]
+    places = [
+        _shares(np.asarray(one, dtype=float), own) for one, own in zip((x, y), log, strict=True)
+    ]
     ends = [0, n - 1, *(f(one) for one in places for f in (np.argmin, np.argmax))]
     ends = np.unique(np.asarray(ends, dtype=np.int64))
     few, many = 1, FINEST
