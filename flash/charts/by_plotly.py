@@ -22,6 +22,7 @@ LETTERS = 1e6  # from here on numbers on an ordinary axis have them, as 2M
 ANCHORS = {"start": "middle right", "middle": "middle center", "end": "middle left"}
 POINT = 96.0 / 72.0  # a typographic point in those of a screen
 GRID = "#E3E3E3"
+PATTERN = {"size": 7, "solidity": 0.25, "fillmode": "overlay"}
 # Ticks are worked out for the ends that a logarithmic axis has at first: plotly's own after a zoom.
 ZOOMED = """
 const chart = document.getElementById("{plot_id}"), ends = {};
@@ -382,13 +383,19 @@ class _Drawn:
                 base=mark.start,
                 width=mark.width,
                 orientation="h" if mark.flat else "v",
-                marker={"color": palette.colour(mark.colour)},
+                marker={
+                    "color": palette.colour(mark.colour),
+                    "line": {"width": 0},
+                    "pattern": {"shape": palette.hatch(mark.colour), "fgcolor": "white", **PATTERN},
+                },
                 **self._told(mark),
             )
         ]
 
     def _boxes(self, mark: Any) -> list[Any]:
         colour = palette.colour(mark.colour)
+        if mark.hollow:
+            return self._outlines(mark, colour)
         texts = None if mark.texts is None else [_text(one) for one in mark.texts]
         return [
             self.graphs.Bar(
@@ -401,9 +408,33 @@ class _Drawn:
                 insidetextanchor="middle",
                 textangle=0,
                 textfont={"color": palette.colour(-1), "size": 10},
-                marker={"color": _faint(colour, 0.3), "line": {"color": colour, "width": 1}},
+                marker={
+                    "color": _faint(colour, 0.3),
+                    "line": {"color": colour, "width": 1},
+                    "pattern": {"shape": palette.hatch(mark.colour), "fgcolor": colour, **PATTERN},
+                },
                 **self._told(mark),
             )
+        ]
+
+    def _outlines(self, mark: Any, colour: str) -> list[Any]:
+        """Return hollow boxes: bars of plotly have no dashed lines."""
+        import numpy as np
+
+        gap = np.full(len(mark.left), np.nan)
+        x = np.stack([mark.left, mark.right, mark.right, mark.left, mark.left, gap], axis=1)
+        y = np.stack([mark.low, mark.low, mark.high, mark.high, mark.low, gap], axis=1)
+        line = {"color": colour, "dash": "dash", "width": 1.2}
+        scatter = self.graphs.Scatter
+        return [
+            scatter(
+                x=(mark.left + mark.right) / 2.0,
+                y=(mark.low + mark.high) / 2.0,
+                mode="markers",
+                marker={"color": "rgba(0,0,0,0)", "size": 8},
+                **self._told(mark),
+            ),
+            scatter(x=x.ravel(), y=y.ravel(), mode="lines", line=line, hoverinfo="skip"),
         ]
 
     def _rule(self, mark: Any) -> list[Any]:
