@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ..base.checks import choice, flag, number, public, suggesting
 from ..base.names import BUDGET_OF, TERMS
-from ..base.record import Record, cached
-from ..charts.chart import ENGINES
 from ..base.record import Record, Reported, cached
+from ..charts.chart import ENGINES
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, compile_any
 from .maths import hypervolume, knee
@@ -279,6 +278,7 @@ class ParetoFront(Record, Reported):
         from .page import made
 
         return made(self)
+
     def _charts(self) -> list[Chart]:
         from .plot import chart_of
 
