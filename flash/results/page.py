@@ -60,7 +60,7 @@ def sections(result: SearchResult[Any]) -> list[Section]:
     lines = parts(result)
     found: list[Section] = [("", [_verdict(result), *_said(lines)])]
     if result._charts():
-        found.append(("Drawn", list(result._charts())))
+        found.append(("Charts", list(result._charts())))
     if result.x is not None:
         found += [("Costs", _costs(result)), ("Network", _network(result))]
     if result.alternatives:
