@@ -82,7 +82,8 @@ def test_with_a_predictor_and_a_least_accuracy() -> None:
     fronts = Fronts(SMALL, as_target("cpu-x86"), flash.AccuracyPredictor.load("default"))
     fronts.prepare()
     assert fronts.wait(60.0)
-    for budgets in ({"min_accuracy": 0.45}, {"min_accuracy": 0.45, "max_latency_ms": 3.0}):
+    some: Any = ({"min_accuracy": 0.45}, {"min_accuracy": 0.45, "max_latency_ms": 3.0})
+    for budgets in some:
         expected = flash.pareto(SMALL, "cpu-x86", predictor="default", **budgets)
         assert len(expected) > 1
         found = fronts.front(("accuracy", "latency_ms"), budgets)

@@ -50,7 +50,7 @@ def test_a_link_gives_the_state_back_exactly(state: State) -> None:
 def test_no_link_raises(text: str) -> None:
     state, wrong = State.from_query(text)
     assert isinstance(state, State)
-    assert all(isinstance(one, str) and one for one in wrong)
+    assert all(wrong)
 
 
 def test_a_link_is_short_and_readable() -> None:
