@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..base.checks import parse_json
 from ..base.extras import need_pyarrow
 from ..base.names import BUDGET_OF, COSTS, COUNTS, MAXIMA, TERMS, UNITS, Metric
 from ..errors import ArgumentError, FormatError
@@ -65,7 +66,10 @@ class SweepSource(Source):
             self.space: Any = SearchSpace.from_dict(plan["space"])
             self._on = Target.from_dict(plan["target"])
             told = plan["predictor"]
-            self.predictor = None if told is None else AccuracyPredictor.from_json(told)
+            self.predictor: AccuracyPredictor | None = None
+            if told is not None:
+                data = parse_json(told, "the sweep's predictor")
+                self.predictor = AccuracyPredictor.from_dict(data, "the sweep's predictor")
         except (KeyError, TypeError) as error:
             raise FormatError(
                 f"{self._folder}: the plan of its manifest is damaged: {error}"
