@@ -8,7 +8,9 @@
 # make bench     benchmarks/RESULTS.md; DATA=folder adds what needs the measured data
 # make clean     remove all that these made
 # Each sets up its own environment. PYTHON=python3.12 chooses the interpreter; FLASH_DEBUG=1 and the
-# other switches of setup.py build the core anew as they say.
+# other switches of setup.py build the core anew as they say. The explorer's tests drive a Chromium:
+# Debian's is installed where there is none and you may (root, or sudo without a password);
+# FLASH_BROWSER=path names another.
 
 PYTHON ?= python3
 VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
@@ -26,9 +28,11 @@ SHELL := /bin/bash
 # Without its bytecode cache flash would be compiled anew at every start.
 unexport PYTHONDONTWRITEBYTECODE
 .PHONY: search quick core test lint types mypy stubs pyright unit wheel sanitize minimum fuzz bench clean
-.PHONY: unit-quick switches
+.PHONY: unit-quick switches browser
 
 BIN := $(VENV)/bin
+# What there is of it; a recipe's, since one may just have been installed.
+BROWSER = $${FLASH_BROWSER:-$$(command -v chromium chromium-browser google-chrome | head -n 1 || true)}
 CORE := $(shell find flash/_core -name "*.p[xy][xd]" -o -name "*.[hc]")
 STUBBED := $(subst /,.,$(basename $(shell find flash/_core -name "*.pyi")))
 SWITCHES := $(foreach s,DEBUG SANITIZE COVERAGE NATIVE,$(s)=$(FLASH_$(s)))
@@ -63,8 +67,9 @@ stubs: $(TESTING)
 pyright: $(TESTING)
 	$(BIN)/pyright --project . --pythonpath $(abspath $(BIN))/python
 
-unit: $(TESTING)
-	$(BIN)/$(PYTEST)
+# With FLASH_BROWSER set, a test that finds no browser fails.
+unit: $(TESTING) browser
+	FLASH_BROWSER="$(BROWSER)" $(BIN)/$(PYTEST)
 
 unit-quick: $(TESTING)
 	$(BIN)/$(PYTEST) -m "not slow and not torch and not processes"
@@ -83,7 +88,7 @@ wheel: $(TESTING)
 	mkdir "$$dir/src"
 	tar -xzf "$$dir"/dist/*.tar.gz -C "$$dir/src" --strip-components=1
 	site() { "$$1" -c 'import sysconfig; print(sysconfig.get_path("platlib"))'; }
-	files() { (cd "$$1" && find flash -regex '.*\.\(py\|pyi\|json\|typed\)' | sort); }
+	files() { (cd "$$1" && find flash -regex '.*\.\(py\|pyi\|json\|typed\|css\|js\)' | sort); }
 	own=$$(site "$$dir/venv/bin/python")
 	diff <(files "$$dir/src") <(files "$$own")
 	rm -r "$$dir/src/flash"
@@ -133,6 +138,20 @@ clean:
 	rm -rf .venv* build dist flash_nas.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find flash/_core \( -name "*.so" -o -name "*.pyd" \) -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+browser:
+	@if [ -z "$(BROWSER)" ] && command -v apt-get > /dev/null; then
+	  root() { if [ "$$(id -u)" = 0 ]; then "$$@"; else sudo -n "$$@"; fi; }
+	  if root true 2> /dev/null; then
+	    echo "installing Debian's chromium, for the tests of the explorer"
+	    { root apt-get -qq update && root env DEBIAN_FRONTEND=noninteractive \
+	      apt-get -qq install -y --no-install-recommends chromium > /dev/null; } || true
+	  fi
+	fi
+	if [ -z "$(BROWSER)" ]; then
+	  echo "no Chromium here: install one (on Debian, apt-get install chromium) or name it by" \
+	    "FLASH_BROWSER=path; until then the tests that drive one are skipped" >&2
+	fi
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

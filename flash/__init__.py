@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from .problem.layer_harness import layer_harness as layer_harness
     from .registering import plugins as plugins
     from .registering import register as register
+    from .reporting.folder import report as report
     from .results.result import SearchResult as SearchResult
     from .searching import search as search
     from .spaces.blocks.network import BlockNetwork as BlockNetwork
@@ -172,6 +173,7 @@ _HOME = {
     "plugins": "registering",
     "quantised": "precision.quantising",
     "register": "registering",
+    "report": "reporting.folder",
     "search": "searching",
     "sensitivities": "precision.running",
     "suggest": "suggesting.asking",
@@ -195,9 +197,9 @@ __all__ = [
     "TableEvaluator", "Target", "Task", "Together", "TrainingEvaluator", "ViT", "WideResNet",
     "best_measured", "build_info", "calibrate", "calibration_design", "choose", "compare",
     "evaluate", "export_measuring", "layer_harness", "load_weights", "measure", "nn_degree",
-    "nn_mass", "pareto", "plugins", "quantised", "register", "search", "sensitivities", "suggest",
-    "sweep", "targets", "tell", "together", "train", "train_supernet", "zero_cost_scores",
-    "__version__",
+    "nn_mass", "pareto", "plugins", "quantised", "register", "report", "search", "sensitivities",
+    "suggest", "sweep", "targets", "tell", "together", "train", "train_supernet",
+    "zero_cost_scores", "__version__",
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent / "flash"
 LAYERS = (
     ("errors", "_version"),
     ("base",),
+    ("charts",),
     ("_core",),
     ("buildinfo",),
     ("networks",),
@@ -37,7 +38,7 @@ LAYERS = (
     ("fleets",),
     ("searching", "registering"),
     ("comparing",),
-    ("exploring",),
+    ("exploring", "reporting"),
     ("cli",),
     ("__main__",),
 )

@@ -48,7 +48,7 @@ def figure_of(chart: Chart) -> Any:
     Where a script works with pyplot and a window it is one of pyplot's, so that pyplot.show()
     shows it.
     """
-    return drawn(laid(chart), managed=True)
+    return drawn(laid(chart, told=0), managed=True)
 
 
 def drawn(chart: Chart, managed: bool = False) -> Any:
@@ -56,7 +56,8 @@ def drawn(chart: Chart, managed: bool = False) -> Any:
     with styled():
         rows, columns = shape_of(chart)
         figure = _empty(size_of(chart), managed)
-        if chart.title:
+        alone = len(chart.panels) == 1 and not chart.panels[0].title
+        if chart.title and not alone:
             figure.suptitle(chart.title)
         wide = [panel.wide for panel in chart.panels[:columns]] or [1.0]
         grid = figure.add_gridspec(rows, columns, width_ratios=wide)
@@ -64,7 +65,10 @@ def drawn(chart: Chart, managed: bool = False) -> Any:
         wanted = set(names_of(chart))
         for number, panel in enumerate(chart.panels):
             place = grid[number // columns, number % columns]
-            _Drawn(figure, figure.add_subplot(place), panel, number).draw(wanted - told)
+            axes = figure.add_subplot(place)
+            if alone:
+                axes.set_title(chart.title)
+            _Drawn(figure, axes, panel, number).draw(wanted - told)
             told |= {name for mark in panel.marks if (name := getattr(mark, "name", ""))}
         if chart.notes:
             # a text of the figure has no room kept for it: the label below all panels has

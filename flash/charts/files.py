@@ -61,5 +61,5 @@ def save(chart: Chart, path: str | os.PathLike[str]) -> None:
 
     with BytesIO() as buffer, styled():
         more = {"metadata": {"CreationDate": None}} if kind == "pdf" else {"dpi": 150}
-        drawn(laid(chart)).savefig(buffer, format=kind, **more)
+        drawn(laid(chart, told=0)).savefig(buffer, format=kind, **more)
         write_bytes_atomic(name, buffer.getvalue())

@@ -90,11 +90,26 @@ def curves(mark: Any) -> tuple[Floats, Floats]:
     return np.hstack([x, gap]).ravel(), np.hstack([y, gap]).ravel()
 
 
-def laid(chart: Chart, most: int | None = None) -> Chart:
-    """Return the chart with everything decided; most: points of a mark drawn at most."""
+def laid(chart: Chart, most: int | None = None, told: int | None = None) -> Chart:
+    """Return the chart with everything decided.
+
+    Parameters
+    ----------
+    most : int, optional
+        Points of a mark that are drawn at most, beside its own number.
+    told : int, optional
+        Points that say what they are: none does where they are more.
+    """
     given = _colours(chart)
     notes: list[str] = []
     panels = [_panel(one, given, notes, most) for one in chart.panels]
+    if told is not None:
+        marks = [mark for one in panels for mark in one.marks if getattr(mark, "hover", None)]
+        if sum(len(mark.keys) for mark in marks) > told:
+            panels = [
+                one.replace(marks=[_silent(mark) for mark in one.marks]) for one in panels
+            ]
+    panels = [one.replace(marks=[_worded(mark) for mark in one.marks]) for one in panels]
     return chart.replace(panels=tuple(panels), notes=(*chart.notes, *dict.fromkeys(notes)))
 
 
@@ -331,7 +346,7 @@ class _Of:
 
 
 def _few(mark: Any, logs: tuple[bool, bool], notes: list[str], most: int | None) -> Any:
-    """Return a mark with the points that are drawn, their texts asked for."""
+    """Return a mark with the points that are drawn."""
     import numpy as np
 
     if isinstance(mark, Parallel):
@@ -354,12 +369,19 @@ def _few(mark: Any, logs: tuple[bool, bool], notes: list[str], most: int | None)
     along = ALONG.get(type(mark))
     if along is None or not hasattr(mark, "hover"):
         return mark
-    n = len(getattr(mark, along[0][0]))
-    changes: dict[str, Any] = {}
-    if callable(mark.hover):
-        changes["hover"] = [mark.hover(i) for i in range(n)]
-    keys = range(n) if mark.keys is None else mark.keys
-    return mark.replace(**changes, keys=[int(one) for one in keys])
+    keys = range(len(getattr(mark, along[0][0]))) if mark.keys is None else mark.keys
+    return mark.replace(keys=[int(one) for one in keys])
+
+
+def _silent(mark: Any) -> Any:
+    return mark.replace(hover=None) if getattr(mark, "hover", None) is not None else mark
+
+
+def _worded(mark: Any) -> Any:
+    """Return a mark with its hover texts asked for."""
+    if not callable(getattr(mark, "hover", None)):
+        return mark
+    return mark.replace(hover=[mark.hover(i) for i in range(len(mark.keys))])
 
 
 def _shaded(mark: Any, notes: list[str]) -> Any:

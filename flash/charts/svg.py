@@ -27,7 +27,7 @@ def svg_of(chart: Chart) -> str:
     from .by_matplotlib import drawn, styled
     from .layout import laid
 
-    chart = laid(chart, MOST if _plain_points(chart) else WEIGHED)
+    chart = laid(chart, MOST if _plain_points(chart) else WEIGHED, TOLD)
     figure = drawn(chart)
     matplotlib = require("svg()", "plot", "matplotlib")
     with StringIO() as file:
@@ -96,7 +96,7 @@ def _tell(root: Element, chart: Chart) -> None:
         for order, mark in enumerate(panel.marks)
         if getattr(mark, "hover", None)
     ]
-    if not told or sum(len(hover) for _, hover in told) > TOLD:
+    if not told:
         return
     groups = {one.get("id", ""): one for one in root.iter(f"{{{SVG}}}g")}
     for gid, hover in told:

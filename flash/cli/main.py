@@ -342,6 +342,15 @@ def _compare(args: Namespace) -> int:
     return compare(args)
 
 
+# report
+
+
+def _report(args: Namespace) -> int:
+    from .report import report
+
+    return report(args)
+
+
 # targets and info
 
 
@@ -447,6 +456,7 @@ _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "fit": _fit,
     "export": _export,
     "compare": _compare,
+    "report": _report,
     "targets": _targets,
     "info": _info,
 }

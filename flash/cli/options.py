@@ -75,6 +75,8 @@ commands:
                flash export runs/densenet --onnx best.onnx
   compare    run the search methods of other papers on the same problem
                flash compare densenet rram --max-latency-ms 4 --seeds 3 --max-evals 500
+  report     one page of all that a folder of results holds
+               flash report runs --out runs.html
   targets    the hardware that flash knows, or one target in full
                flash targets rram
   info       how this flash was built, for bug reports
@@ -344,6 +346,13 @@ def _prepare_compare(parser: ArgumentParser) -> None:
     _space_options(parser)
 
 
+def _prepare_report(parser: ArgumentParser) -> None:
+    from .report import prepare_report
+
+    prepare_report(parser)
+    _json_option(parser)
+
+
 def _prepare_targets(parser: ArgumentParser) -> None:
     parser.description = "List the targets of flash and of plugins, or print one in full."
     parser.epilog = "example:\n  flash targets rram\n"
@@ -391,6 +400,7 @@ _PREPARE = {
     "fit": _prepare_fit,
     "export": _prepare_export,
     "compare": _prepare_compare,
+    "report": _prepare_report,
     "targets": _prepare_targets,
     "info": _prepare_info,
 }

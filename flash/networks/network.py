@@ -43,10 +43,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal, overload
 
     import onnx
     import torch
+    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as PlotlyFigure
+
+    from ..base.html import Part
+    from ..charts.chart import Chart
 
 __all__ = ["Layer", "Network"]
 
@@ -479,6 +484,40 @@ class Network(Record):
             )
         write_bytes_atomic(path, onnx_of(module, self.input_shape, seed, opset, batch))
 
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw the network: its layers as boxes, and the links over them.
+
+        A box's height is the square root of its channels; cells are as long as they are deep.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from .drawing import chart_of
+
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .drawing import chart_of
+
+        return [chart_of(self)]
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network."""
         layers = [layer.to_dict() for layer in self.layers]
@@ -530,10 +569,8 @@ class Network(Record):
         ]
         return "\n".join([*text, self._totals()])
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
-        return page([(self._rows(), 0, True), self._totals()])
+    def _parts(self) -> list[Part]:
+        return [(self._rows(), 0, True), self._totals()]
 
     def _totals(self) -> str:
         out = sum(inputs is None for inputs in self.counted or ())

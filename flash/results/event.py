@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from time import perf_counter
 
+from ..base.record import Shown
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +16,7 @@ __all__ = ["Event", "Listener"]
 LINE_S = 0.1  # between two lines of progress
 
 
-class Event:
+class Event(Shown):
     """What a callback sees: the search so far. Return True from the callback to stop it.
 
     Attributes

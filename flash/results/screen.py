@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.names import LIMITED, MAXIMA, STORED, UNITS, UPPER
+from ..base.names import LABELS, LIMITED, MAXIMA, STORED, UNITS, UPPER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from .result import SearchResult
 
 __all__ = [
-    "LABELS",
     "called",
     "costs_of",
     "count",
@@ -30,17 +29,6 @@ __all__ = [
     "used_percent",
 ]
 
-# What each budget limits, as a reader calls it.
-LABELS = {
-    "latency_ms": "latency",
-    "energy_mj": "energy",
-    "area_mm2": "area",
-    "params": "parameters",
-    "macs": "MACs",
-    "memory_kib": "peak memory",
-    "weights_kib": "weights",
-    "accuracy": "accuracy",
-}
 _BAR = 24  # characters of a full bar
 _CHANGES = 4  # columns of a refusal's remedies
 

@@ -34,6 +34,7 @@ __all__ = [
     "checked_rows",
     "digits_of",
     "flat_of",
+    "flats_of",
     "in_range",
     "number_of",
     "places_of",
@@ -202,6 +203,35 @@ def rows_of(space: Any, row: Sequence[int]) -> tuple[int, Row]:
 
 
 # The same of many
+
+
+def flats_of(space: Any, choices: Any) -> Any:
+    """Return the flat indices of int64 rows of choice indices, each within its range.
+
+    As int64, of a space of 2^63 configurations or more as Python's own integers.
+    """
+    import numpy as np
+
+    kind: Any = np.int64 if space.size < 2**63 else object
+    found = np.zeros(len(choices), dtype=kind)
+    if space.numbering is not None:
+        variants, rows = space.numbering.places_of(choices)
+        for variant, layout in enumerate(space.numbering.layouts):
+            some = np.flatnonzero(variants == variant)
+            sizes = [cell.rows for cell in layout.cells]
+            # a row of a table counts what the cell before hands on, too
+            own = [rows[some, c].astype(kind) % size for c, size in enumerate(sizes)]
+            found[some] = number_of(own, sizes) + layout.first
+        return found
+    sizes, combinations = len(space.resolution), space.combinations
+    for count in range(len(combinations)):
+        some = np.flatnonzero(choices[:, COUNT] == count)
+        own = choices[some].T.astype(kind)
+        used = _used(space, count)
+        flat = number_of(own[GLOBALS:used], space.lengths[GLOBALS:used])
+        before = sum(combinations[:count]) * sizes + own[RESOLUTION] * combinations[count]
+        found[some] = own[FACTOR] * (sum(combinations) * sizes) + before + flat
+    return found
 
 
 def places_of(space: Any, choices: Any) -> tuple[Any, Any]:

@@ -11,12 +11,17 @@ from .fragments import image_of, joined
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, Literal, overload
 
     import torch
+    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as PlotlyFigure
 
+    from ...base.html import Part
+    from ...charts.chart import Chart
     from ...networks.network import Network
+    from ...networks.scene import Scene
     from .fragments import Fragment
     from .space import BlockSpace
 
@@ -122,6 +127,12 @@ class BlockNetwork(Record):
             )
             for name, _, fragment in self._placed
         )
+
+    def _scene(self) -> Scene:
+        """Return what a drawing of it shows."""
+        from .scenes import scene_of_blocks
+
+        return scene_of_blocks(self)
 
     @cached
     def _network(self) -> Network:
@@ -255,6 +266,41 @@ class BlockNetwork(Record):
             )
         write_bytes_atomic(path, onnx_of(module, self.input_shape, seed, opset, batch))
 
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw the network: its blocks as boxes, and the links over them.
+
+        A box's height is the square root of its channels; cells are as long as they are deep.
+        A skipped block is a dashed box.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ...networks.drawing import chart_of
+
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from ...networks.drawing import chart_of
+
+        return [chart_of(self)]
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network: the space, the choices,
         and, for other readers, the blocks that they are."""
@@ -303,9 +349,7 @@ class BlockNetwork(Record):
             told.setdefault(f"{stage} ({channels})", []).append(label)
         return "; ".join(f"{stage}: {', '.join(some)}" for stage, some in told.items())
 
-    def _repr_html_(self) -> str:
-        from ...base.html import page
-
+    def _parts(self) -> list[Part]:
         rows = [["stage", "block", "channels"]]
         rows += [[stage, label, str(channels)] for stage, label, channels in self.blocks]
-        return page([self.family, (rows, 2, True)])
+        return [self.family, (rows, 2, True)]
