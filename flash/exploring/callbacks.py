@@ -88,7 +88,9 @@ def _answers(app: Any, source: Source) -> None:
     from dash import Input, Output
     from dash.exceptions import PreventUpdate
 
-    @app.callback(Output("told", "data"), Input("ask-answer", "data"), prevent_initial_call=True)  # type: ignore[untyped-decorator]
+    @app.callback(
+        Output("told", "data"), Input("ask-answer", "data"), prevent_initial_call=True
+    )  # type: ignore[untyped-decorator]
     def answered(asked: dict[str, Any]) -> dict[str, Any]:
         if not asked:
             raise PreventUpdate
@@ -213,18 +215,10 @@ def _fronts(app: Any, source: Source) -> None:
             key = front_key(view)
             if key == asked.get("key"):
                 return [no_update, no_update, done]
-            done |= {
-                "key": key,
-                "said": view.error or view.message,
-                "offers": _changes(view.offers),
-            }
+            done |= {"key": key, "said": view.error or view.message, "offers": _changes(view.offers)}
             return [front_figure(view), max(len(view.places) - 1, 0), done]
         except Exception as error:
-            return [
-                nothing(""),
-                no_update,
-                {**done, "key": "", "said": said_of(error), "offers": []},
-            ]
+            return [nothing(""), no_update, {**done, "key": "", "said": said_of(error), "offers": []}]
 
     @app.callback(
         Output("along-said", "children"),

@@ -89,45 +89,20 @@ def controls_of(source: Source) -> dict[str, list[Control]]:
         sum_of = source.kind == "choices"  # of which the least is looked for
         low, high = (0.0, MOST_WEIGHT) if one.greatest or sum_of else (-MOST_WEIGHT, 0.0)
         weights.append(
-            Control(
-                WEIGHT + one.name,
-                one.label,
-                "",
-                low,
-                high,
-                greatest=high == 0.0,
-                none="not weighed",
-                steps=30,
-            )  # fmt: skip
+            Control(WEIGHT + one.name, one.label, "", low, high, greatest=high == 0.0,
+                    none="not weighed", steps=30)  # fmt: skip
         )
     further = []
     if source.confidences:
         low, high = min(source.confidences), max(source.confidences)
         further.append(
-            Control(
-                "confidence",
-                "confidence of costs",
-                "",
-                low,
-                high,
-                greatest=False,
-                none="costs as they are",
-                steps=round(100 * (high - low)),
-            )  # fmt: skip
+            Control("confidence", "confidence of costs", "", low, high, greatest=False,
+                    none="costs as they are", steps=round(100 * (high - low)))  # fmt: skip
         )
     if source.coarser:
         further.append(
-            Control(
-                "epsilon",
-                "points left out of the front",
-                "",
-                0.001,
-                0.1,
-                log=True,
-                greatest=False,
-                none="none: exact",
-                steps=40,
-            )  # fmt: skip
+            Control("epsilon", "points left out of the front", "", 0.001, 0.1, log=True,
+                    greatest=False, none="none: exact", steps=40)  # fmt: skip
         )
     return {"budgets": budgets, "weights": weights, "further": further}
 
@@ -436,16 +411,14 @@ def _network(source: Source) -> Any:
             html.H2(said),
             html.Div(
                 [
-                    html.Div(
-                        dcc.Graph(id="drawing", config=GRAPH, responsive=True), className="graph"
-                    ),  # fmt: skip
+                    html.Div(dcc.Graph(id="drawing", config=GRAPH, responsive=True),
+                             className="graph"),  # fmt: skip
                     html.P(id="drawing-said", className="note"),
                 ],
                 hidden=not has_drawing(source),
             ),
-            html.Div(
-                id="parts", className="parts", tabIndex=0, role="group", **{"aria-label": said}
-            ),  # fmt: skip
+            html.Div(id="parts", className="parts", tabIndex=0, role="group",
+                     **{"aria-label": said}),  # fmt: skip
         ],
         className="panel network",
     )

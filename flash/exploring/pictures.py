@@ -13,15 +13,7 @@ if TYPE_CHECKING:
     from .source import Source
     from .state import State
 
-__all__ = [
-    "HERE",
-    "drawing_of",
-    "front_chart",
-    "front_figure",
-    "front_key",
-    "nothing",
-    "picture_of",
-]
+__all__ = ["HERE", "drawing_of", "front_chart", "front_figure", "front_key", "nothing", "picture_of"]
 
 HERE = "this answer"
 MARKED = 150  # points, up to which each is a dot on the line
@@ -45,26 +37,16 @@ def front_chart(view: FrontView) -> Chart:
         at = view.places.index(view.knee)
         marks.append(
             Points(
-                [view.columns[second.name][at]],
-                [view.columns[first.name][at]],
-                "best compromise",
-                colour=1,
-                symbol="diamond",
-                size=7.5,
-                hover=[view.texts[at]],
-                keys=[view.knee],
+                [view.columns[second.name][at]], [view.columns[first.name][at]], "best compromise",
+                colour=1, symbol="diamond", size=7.5, hover=[view.texts[at]], keys=[view.knee],
             )  # fmt: skip
         )
     trained = [one for one in view.trained if _known(one, first, second)]
     if trained:
         marks.append(
             Points(
-                [_value(one, second) for one in trained],
-                [_value(one, first) for one in trained],
-                "trained",
-                colour=3,
-                symbol="triangle-up",
-                size=6.5,
+                [_value(one, second) for one in trained], [_value(one, first) for one in trained],
+                "trained", colour=3, symbol="triangle-up", size=6.5,
                 hover=[one.text for one in trained],
             )  # fmt: skip
         )
@@ -72,12 +54,8 @@ def front_chart(view: FrontView) -> Chart:
     there = first.name in here and second.name in here
     marks.append(
         Points(
-            [here[second.name]] if there else [],
-            [here[first.name]] if there else [],
-            HERE,
-            colour=BLACK,
-            symbol="star",
-            size=11,
+            [here[second.name]] if there else [], [here[first.name]] if there else [], HERE,
+            colour=BLACK, symbol="star", size=11,
         )  # fmt: skip
     )
     return Chart("", [Panel(marks, x=_axis(view, second), y=_axis(view, first))])

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flash
-from flash.exploring.cloud import Fronts, within
 from flash.exploring import skyline as skylines
+from flash.exploring.cloud import Fronts, within
 from flash.exploring.skyline import best_of, ordered, ranks, skyline
 from flash.hardware.target import as_target
 
