@@ -8,8 +8,8 @@ only where another one is to be drawn. Whatever fails becomes a message in the p
 from __future__ import annotations
 
 from ..errors import FlashError
-from .page import all_controls
-from .pictures import drawing_of, front_figure, front_key, nothing
+from .page import all_controls, pictures_of
+from .pictures import drawing_of, front_figure, front_key, nothing, picture_of
 from .state import State
 
 TYPE_CHECKING = False
@@ -130,7 +130,7 @@ def _measure(one: Measure) -> list[Any]:
 
 def _here(source: Source, state: State, answer: Answer) -> list[float] | None:
     """Return where an answer stands on the front: its second objective, then its first."""
-    names = state.front or tuple(one.name for one in source.goals[:2])
+    names = state.front or tuple(one.name for one in source.goals[: source.first])
     values = {one.name: one.value for one in answer.measures}
     if values.get("accuracy") is None:
         values["accuracy"] = values.get("nn_degree")
@@ -285,7 +285,9 @@ def _exports(app: Any, source: Source) -> None:
             return [no_update, no_update]
         try:
             state, _ = _state_of(source, (told or {}).get("query", ""))
-            file = source.export(state, ctx.triggered_id["what"])
+            what = ctx.triggered_id["what"]
+            picture = what in dict(pictures_of(source))
+            file = picture_of(source, state, what) if picture else source.export(state, what)
         except Exception as error:
             return [no_update, [said_of(error)]]
         data = {

@@ -394,7 +394,8 @@ def _read(given: Any, columns: Mapping[str, Any]) -> ChoiceProblem:
     path = os.fspath(given)
     if path.lower().endswith(".json") and not columns and _is_problem(path):
         return ChoiceProblem.from_json(path)
-    return ChoiceProblem.from_table(path, **{"group": "group", "option": "option", **columns})
+    named: dict[str, Any] = {"group": "group", "option": "option", **columns}
+    return ChoiceProblem.from_table(path, **named)
 
 
 def _headline(result: ChoiceResult) -> str:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["SpaceSource"]
 
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)  # of confidence
+ANSWER_S = 10.0  # what an answer may take
 ENDS_S = 2.0  # what an end of a slider may take
 MOST_TARGETS = 12  # side by side
 RESULTS = 64  # that are kept: what explains an answer asks its result
@@ -209,13 +210,13 @@ class SpaceSource(Source):
         return given
 
     def search(self, state: State, target: str) -> SearchResult[Any]:
-        """Return what `flash.search` gives for a state on a target."""
+        """Return what `flash.search` gives for a state on a target, within ten seconds."""
         asked = self.asked(state, target)
         key = (target, repr(asked))
         if self.predictor is not None:
             asked["predictor"] = self.predictor
         found: SearchResult[Any] = self._results.get(
-            key, lambda: search(self.space, self._on[target], **asked)
+            key, lambda: search(self.space, self._on[target], **asked, time_limit_s=ANSWER_S)
         )
         return found
 

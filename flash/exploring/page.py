@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .source import Source
     from .state import State
 
-__all__ = ["INDEX", "STEPS", "Control", "all_controls", "layout_of"]
+__all__ = ["INDEX", "STEPS", "Control", "all_controls", "layout_of", "pictures_of"]
 
 STEPS = 1000  # places of a slider
 MOST_WEIGHT = 3.0
@@ -99,7 +99,7 @@ def controls_of(source: Source) -> dict[str, list[Control]]:
             Control("confidence", "confidence of costs", "", low, high, greatest=False,
                     none="costs as they are", steps=round(100 * (high - low)))  # fmt: skip
         )
-    if source.goals:
+    if source.coarser:
         further.append(
             Control("epsilon", "points left out of the front", "", 0.001, 0.1, log=True,
                     greatest=False, none="none: exact", steps=40)  # fmt: skip
@@ -124,10 +124,14 @@ def settings_of(source: Source) -> dict[str, Any]:
     return {
         "scales": [one.to_dict() for one in all_controls(source)],
         "weights": {WEIGHT + name: str(value) for name, value in weights_of(source).items()},
-        "fronts": [one.name for one in source.goals[:2]],
+        "fronts": _fronts(source),
         "targets": list(source.targets),
         "query": source.start.to_query(),
     }
+
+
+def _fronts(source: Source) -> list[str]:
+    return [*source.start.front] or [one.name for one in source.goals[: source.first]]
 
 
 def layout_of(source: Source) -> Any:
@@ -143,6 +147,7 @@ def layout_of(source: Source) -> Any:
             _head(source),
             html.Div(id="lost", role="alert", className="banner", hidden=True),
             html.Div(id="messages", role="alert", className="messages"),
+            *[html.P(one, className="doubt") for one in source.notes],
             html.Div(
                 [_controls(source), _main(source)],
                 className="page",
@@ -164,7 +169,7 @@ def _head(source: Source) -> Any:
     ]
     exports = [
         html.Button(text, id={"type": "export", "what": name}, n_clicks=0, className="item")
-        for name, text in source.exports
+        for name, text in (*source.exports, *pictures_of(source))
     ]
     return html.Header(
         [
@@ -372,7 +377,7 @@ def _front(source: Source) -> Any:
                 dcc.Checklist(
                     id="fronts",
                     options=names,
-                    value=[one.name for one in source.goals[:2]],
+                    value=_fronts(source),
                     className="chips",
                 ),
                 role="group",
@@ -404,10 +409,32 @@ def _network(source: Source) -> Any:
     return html.Section(
         [
             html.H2(said),
-            html.Div(dcc.Graph(id="drawing", config=GRAPH, responsive=True), className="graph"),
-            html.P(id="drawing-said", className="note"),
+            html.Div(
+                [
+                    html.Div(dcc.Graph(id="drawing", config=GRAPH, responsive=True),
+                             className="graph"),  # fmt: skip
+                    html.P(id="drawing-said", className="note"),
+                ],
+                hidden=not has_drawing(source),
+            ),
             html.Div(id="parts", className="parts", tabIndex=0, role="group",
                      **{"aria-label": said}),  # fmt: skip
         ],
         className="panel network",
     )
+
+
+def has_drawing(source: Source) -> bool:
+    """Return whether answers are networks, which can be drawn."""
+    return any(name == "onnx" for name, _ in source.exports)
+
+
+def pictures_of(source: Source) -> list[tuple[str, str]]:
+    """Return the pictures that a page saves: names, and what they are."""
+    some = [("front", "the front")] if source.goals else []
+    some += [("network", "the drawing of the network")] if has_drawing(source) else []
+    return [
+        (f"{name}-{kind}", f"{what} as a picture ({kind.upper()})")
+        for name, what in some
+        for kind in ("svg", "png")
+    ]

@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from .shown import FrontView, Goal, Trained
+    from .shown import File, FrontView, Goal, Trained
+    from .source import Source
+    from .state import State
 
-__all__ = ["HERE", "drawing_of", "front_chart", "front_figure", "front_key", "nothing"]
+__all__ = ["HERE", "drawing_of", "front_chart", "front_figure", "front_key", "nothing", "picture_of"]
 
 HERE = "this answer"
 MARKED = 150  # points, up to which each is a dot on the line
@@ -161,3 +163,39 @@ def drawing_of(result: Any) -> tuple[dict[str, Any], str] | None:
     figure = page_figure(chart.replace(title="", notes=()))
     figure["layout"]["margin"] = {"l": 6, "r": 6, "t": 24, "b": 4}
     return figure, "; ".join(chart.notes)
+
+
+def picture_of(source: Source, state: State, what: str) -> File:
+    """Return a picture of a state, by a name of `page.pictures_of`.
+
+    Raises
+    ------
+    ArgumentError
+        If there is nothing to draw.
+    """
+    import os
+    import tempfile
+
+    from ..errors import ArgumentError
+    from .shown import File
+
+    which, _, kind = what.rpartition("-")
+    if which == "front":
+        view = source.front(state)
+        if not view.places:
+            raise ArgumentError(view.error or "there is no front to draw")
+        chart = front_chart(view).replace(title=source.title, notes=(view.message,))
+    else:
+        from ..networks.drawing import chart_of
+
+        name = state.target or source.targets[0]
+        answer = next(one for one in source.answer(state) if one.target == name)
+        if not answer.found:
+            raise ArgumentError(f"there is no network to draw: {answer.headline or answer.error}")
+        chart = chart_of(answer.result.architecture)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, f"{which}.{kind}")
+        chart.save(path)
+        with open(path, "rb") as file:
+            data = file.read()
+    return File(f"{which}.{kind}", "image/svg+xml" if kind == "svg" else "image/png", data)

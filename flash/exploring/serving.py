@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from socket import socket
     from typing import Any
 
-__all__ = ["HOST", "bound", "guard", "server_of"]
+    from .source import Source
+
+__all__ = ["HOST", "Served", "app_of", "bound", "served"]
 
 HOST = "127.0.0.1"
 LONGEST = 1 << 20  # bytes of a request
@@ -70,8 +72,93 @@ def bound(port: int | None) -> socket:
     return made
 
 
-def server_of(app: Any, made: socket) -> Any:
-    """Return a server of a WSGI application on a socket of `bound`; `serve_forever` runs it."""
+class Served:
+    """A page that is being served, in a thread of its own."""
+
+    def __init__(self, app: Any, listening: socket) -> None:
+        from threading import Thread
+
+        self.port: int = listening.getsockname()[1]
+        self._server = _server_of(app, listening)
+        self._thread = Thread(
+            target=self._server.serve_forever, args=(0.1,), name="flash explore", daemon=True
+        )
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Return when it has ended."""
+        while self._thread.is_alive():
+            self._thread.join(0.2)  # shorter than for good: Ctrl-C is heard between
+
+    def close(self) -> None:
+        """End it; a second time does nothing."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+
+def served(source: Source, port: int | None) -> Served:
+    """Serve the page of what is explored.
+
+    Raises
+    ------
+    ArgumentError
+        If the port is taken, or may not be used.
+    """
+    listening = bound(port)
+    try:
+        app = app_of(source)
+        _guard(app.server, listening.getsockname()[1], tuple(app.csp_hashes()))
+        return Served(app.server, listening)
+    finally:
+        listening.close()  # the server has a copy
+
+
+def app_of(source: Source) -> Any:
+    """Return the dash application of a page; nothing of it is loaded from elsewhere."""
+    import os
+
+    import dash
+
+    from .callbacks import connect
+    from .page import INDEX, layout_of
+
+    class Page(dash.Dash):  # type: ignore[misc]
+        """With a script that goes before dash's own."""
+
+        def interpolate_index(self, **parts: Any) -> str:
+            first = f'<script src="{self.get_asset_url("before.js")}"></script>\n'
+            parts["scripts"] = first + str(parts["scripts"])
+            return str(super().interpolate_index(**parts))
+
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "assets")
+    app = Page(
+        __name__,
+        assets_folder=folder,
+        assets_ignore=r"before\.js",
+        assets_external_path="",
+        include_assets_files=True,
+        routes_pathname_prefix="/",
+        requests_pathname_prefix="/",
+        serve_locally=True,
+        compress=False,
+        pages_folder="",
+        use_pages=False,
+        enable_mcp=False,
+        add_log_handler=False,
+        title=f"{source.title}: flash",
+        update_title=None,
+        index_string=INDEX,
+        suppress_callback_exceptions=False,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+    )
+    app.layout = layout_of(source)
+    connect(app, source)
+    return app
+
+
+def _server_of(app: Any, listening: socket) -> Any:
     import logging
 
     from werkzeug.serving import WSGIRequestHandler, make_server
@@ -81,26 +168,26 @@ def server_of(app: Any, made: socket) -> Any:
     class Handler(WSGIRequestHandler):
         """Says nothing on the terminal: what is asked goes to the log, which nobody need read."""
 
-        server_version = "flash"
-        sys_version = ""
-
         def log(self, type: str, message: str, *args: Any) -> None:
             log.debug(message, *args)
 
         def version_string(self) -> str:
             return "flash"
 
-    port = made.getsockname()[1]
-    server = make_server(
-        HOST, port, app, threaded=True, request_handler=Handler, fd=made.fileno()
-    )
-    made.close()  # it has a socket of its own now
-    server.log = lambda type, message, *args: log.warning(message, *args)  # type: ignore[method-assign]
-    server.handle_error = lambda *_: log.debug("a browser has left", exc_info=True)  # type: ignore[method-assign]
+    def lost(*_: object) -> None:
+        log.debug("a browser has left", exc_info=True)
+
+    def told(type: str, message: str, *args: Any) -> None:
+        log.warning(message, *args)
+
+    port, fd = listening.getsockname()[1], listening.fileno()
+    server = make_server(HOST, port, app, threaded=True, request_handler=Handler, fd=fd)
+    server.handle_error = lost  # type: ignore[method-assign]
+    server.log = told  # type: ignore[method-assign]
     return server
 
 
-def guard(flask: Any, port: int, scripts: tuple[str, ...]) -> None:
+def _guard(flask: Any, port: int, scripts: tuple[str, ...]) -> None:
     """Have an application answer its own page alone.
 
     Parameters
@@ -135,8 +222,19 @@ def guard(flask: Any, port: int, scripts: tuple[str, ...]) -> None:
             response.headers["Cache-Control"] = "no-store"
         return response
 
+    def failed(error: Exception) -> Any:
+        from werkzeug.exceptions import HTTPException
+
+        if isinstance(error, HTTPException):
+            return error
+        import logging
+
+        logging.getLogger("flash.exploring").error("a request failed", exc_info=error)
+        return Response("that failed: the log says more\n", 500, mimetype="text/plain")
+
     flask.before_request(refuse)
     flask.after_request(head)
+    flask.register_error_handler(Exception, failed)
 
 
 def _own(request: Any) -> bool:

@@ -78,8 +78,8 @@ def parts(result: SearchResult[Any]) -> list[Part]:
 
 def found_for(result: SearchResult[Any]) -> str:
     """Return for what a network was found, as paragraphs for a file of it."""
-    headline = _headline(result)
-    told = f", {headline}" if headline else ""
+    said = headline(result)
+    told = f", {said}" if said else ""
     first = f"Found by flash ({result.method}) for {result.target}: {result.status}{told}."
     tables: list[Part] = [
         ([row[:4] for row in part[0]], part[1], part[2]) if not isinstance(part, str) else part
@@ -93,7 +93,7 @@ def found_for(result: SearchResult[Any]) -> str:
             bits = ", ".join(map(str, result.accelerator["cell_bits"]))
             tables.append(f"bits of the cells there: {bits}; torch computes in float32")
     lines = [f"  {line}" for line in text(tables).splitlines()]
-    ending = [*(f"where {one}" for one in result.where), _proof_line(result)]
+    ending = [*(f"where {one}" for one in result.where), proof_line(result)]
     return "\n\n".join([first, "\n".join(lines), "\n".join(ending)])
 
 

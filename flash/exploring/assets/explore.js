@@ -254,7 +254,7 @@
   // A part as `flash.base.html` has them: a line, or rows, columns to the left, and a head or none.
   function part(one) {
     if (typeof one === "string") return made("p", one, "note");
-    const [rows, left, titled] = one;
+    const [rows, left, titled, foot] = one;
     const columns = Math.max(1, ...rows.map((some) => (typeof some === "string" ? 1 : some.length)));
     const table = made("table", null, "cells");
     const [head, body] = [made("thead"), made("tbody")];
@@ -267,7 +267,9 @@
         if (whole) cell.colSpan = columns;
         return cell;
       });
-      (titled && k === 0 ? head : body).append(row(cells));
+      const line = row(cells);
+      if (k >= rows.length - (foot ?? 0)) line.className = "foot";
+      (titled && k === 0 ? head : body).append(line);
     });
     table.append(...(titled ? [head] : []), body);
     return table;
