@@ -21,13 +21,17 @@ __all__ = ["INDEX", "STEPS", "Control", "all_controls", "layout_of", "pictures_o
 STEPS = 1000  # places of a slider
 MOST_WEIGHT = 3.0
 
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath "
+    "fill='%230072B2' d='M9 0 3 9h4l-1 7 7-10H8z'/%3E%3C/svg%3E"
+)
 INDEX = """\
 <!DOCTYPE html>
 <html lang="en">
 <head>
 {%metas%}
 <title>{%title%}</title>
-<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath fill='%230072B2' d='M9 0 3 9h4l-1 7 7-10H8z'/%3E%3C/svg%3E">
+<link rel="icon" href="{icon}">
 {%css%}
 </head>
 <body>
@@ -39,7 +43,7 @@ INDEX = """\
 </footer>
 </body>
 </html>
-"""
+""".replace("{icon}", ICON)
 
 
 class Control(Record):
@@ -98,7 +102,7 @@ def controls_of(source: Source) -> dict[str, list[Control]]:
                 greatest=high == 0.0,
                 none="not weighed",
                 steps=30,
-            )  # fmt: skip
+            )
         )
     further = []
     if source.confidences:
@@ -113,7 +117,7 @@ def controls_of(source: Source) -> dict[str, list[Control]]:
                 greatest=False,
                 none="costs as they are",
                 steps=round(100 * (high - low)),
-            )  # fmt: skip
+            )
         )
     if source.coarser:
         further.append(
@@ -127,7 +131,7 @@ def controls_of(source: Source) -> dict[str, list[Control]]:
                 greatest=False,
                 none="none: exact",
                 steps=40,
-            )  # fmt: skip
+            )
         )
     return {"budgets": budgets, "weights": weights, "further": further}
 
@@ -383,6 +387,13 @@ COPIED = {"link": "link", "command": "command", "python": "Python"}
 GRAPH = {"displaylogo": False, "displayModeBar": False, "responsive": True, "showTips": False}
 
 
+def _graph(name: str) -> Any:
+    from dash import dcc, html
+
+    graph = dcc.Graph(id=name, figure=nothing(""), config=GRAPH, responsive=True)
+    return html.Div(graph, className="graph")
+
+
 def _front(source: Source) -> Any:
     from dash import dcc, html
 
@@ -461,14 +472,14 @@ def _network(source: Source) -> Any:
                     html.Div(
                         dcc.Graph(id="drawing", figure=nothing(""), config=GRAPH, responsive=True),
                         className="graph",
-                    ),  # fmt: skip
+                    ),
                     html.P(id="drawing-said", className="note"),
                 ],
                 hidden=not has_drawing(source),
             ),
             html.Div(
                 id="parts", className="parts", tabIndex=0, role="group", **{"aria-label": said}
-            ),  # fmt: skip
+            ),
         ],
         className="panel network",
     )

@@ -45,7 +45,7 @@ def front_chart(view: FrontView) -> Chart:
                 "other networks looked at",
                 colour=GREY,
                 size=3,
-            )  # fmt: skip
+            )
         )
     marks.append(_points(view, first, second, third))
     if view.knee is not None and view.knee in view.places:
@@ -60,7 +60,7 @@ def front_chart(view: FrontView) -> Chart:
                 size=7.5,
                 hover=[view.texts[at]],
                 keys=[view.knee],
-            )  # fmt: skip
+            )
         )
     trained = [one for one in view.trained if _known(one, first, second)]
     if trained:
@@ -73,7 +73,7 @@ def front_chart(view: FrontView) -> Chart:
                 symbol="triangle-up",
                 size=6.5,
                 hover=[one.text for one in trained],
-            )  # fmt: skip
+            )
         )
     here = view.here or {}
     there = first.name in here and second.name in here
@@ -85,7 +85,7 @@ def front_chart(view: FrontView) -> Chart:
             colour=BLACK,
             symbol="star",
             size=11,
-        )  # fmt: skip
+        )
     )
     return Chart("", [Panel(marks, x=_axis(view, second), y=_axis(view, first))])
 
