@@ -21,11 +21,13 @@ __all__ = ["EXPORTS", "csv_of", "file_of", "front_rows"]
 EXPORTS = (
     ("json", "the answer as JSON"),
     ("onnx", "the network as ONNX"),
+    ("torch", "the network as code that needs torch alone"),
     ("table", "the answer as a table (CSV)"),
     ("front-json", "the front as JSON"),
     ("front-table", "the front as a table (CSV)"),
 )
 JSON, CSV, ONNX = "application/json", "text/csv", "application/octet-stream"
+PYTHON = "text/x-python"
 
 
 def file_of(
@@ -64,6 +66,8 @@ def file_of(
             result.to_onnx(path)
             with open(path, "rb") as file:
                 return File(f"{name}.onnx", ONNX, file.read())
+    if what == "torch":
+        return File(f"{name.replace('-', '_')}.py", PYTHON, result.to_torch_code().encode())
     raise ArgumentError(f"export: nothing is called {what!r}")
 
 

@@ -43,6 +43,7 @@ PART = "part of it: the sweep is not complete"
 EXPORTS = (
     ("json", "the best row as JSON"),
     ("onnx", "its network as ONNX"),
+    ("torch", "its network as code that needs torch alone"),
     ("front-table", "the rows that no other betters, as a table (CSV)"),
 )
 

@@ -16,6 +16,7 @@ __all__ = [
     "called",
     "costs_of",
     "count",
+    "found_for",
     "headline",
     "network_parts",
     "parts",
@@ -73,6 +74,27 @@ def parts(result: SearchResult[Any]) -> list[Part]:
         lines += [f"note: {said}" for said in result.message.split("; ")[1:]]
     lines += [f"note: {flag}" for flag in result.flags]
     return lines
+
+
+def found_for(result: SearchResult[Any]) -> str:
+    """Return for what a network was found, as paragraphs for a file of it."""
+    said = headline(result)
+    told = f", {said}" if said else ""
+    first = f"Found by flash ({result.method}) for {result.target}: {result.status}{told}."
+    tables: list[Part] = [
+        ([row[:4] for row in part[0]], part[1], part[2]) if not isinstance(part, str) else part
+        for part in _costs(result)
+    ]
+    if result.accelerator is not None:
+        from .accelerator import accelerator_parts
+
+        tables += accelerator_parts(result.accelerator)
+        if result.accelerator["cell_bits"]:
+            bits = ", ".join(map(str, result.accelerator["cell_bits"]))
+            tables.append(f"bits of the cells there: {bits}; torch computes in float32")
+    lines = [f"  {line}" for line in text(tables).splitlines()]
+    ending = [*(f"where {one}" for one in result.where), proof_line(result)]
+    return "\n\n".join([first, "\n".join(lines), "\n".join(ending)])
 
 
 def count(value: int) -> str:
