@@ -57,8 +57,8 @@ def _clientside(app: Any, source: Source) -> None:
     from dash import State as Held
 
     count = len(all_controls(source))
-    places = [("place-%d" % i, "value") for i in range(count)]
-    texts = [("limit-%d" % i, "value") for i in range(count)]
+    places = [(f"place-{i}", "value") for i in range(count)]
+    texts = [(f"limit-{i}", "value") for i in range(count)]
     others = [("codesign", "value"), ("fronts", "value"), ("target", "value"), ("where", "value")]
     own = [*places, *texts, *others]
     app.clientside_callback(

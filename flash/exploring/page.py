@@ -425,10 +425,7 @@ def _front(source: Source) -> Any:
                 role="group",
                 **{"aria-label": "Two or three objectives"},
             ),
-            html.Div(
-                dcc.Graph(id="front", figure=nothing(""), config=GRAPH, responsive=True),
-                className="graph",
-            ),
+            _graph("front"),
             html.P(id="front-said", className="note", role="status"),
             html.Div(id="front-offers", className="offers"),
             html.Div(
@@ -469,10 +466,7 @@ def _network(source: Source) -> Any:
                         role="group",
                         **{"aria-label": "What is drawn"},
                     ),
-                    html.Div(
-                        dcc.Graph(id="drawing", figure=nothing(""), config=GRAPH, responsive=True),
-                        className="graph",
-                    ),
+                    _graph("drawing"),
                     html.P(id="drawing-said", className="note"),
                 ],
                 hidden=not has_drawing(source),
