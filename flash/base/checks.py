@@ -52,6 +52,7 @@ __all__ = [
     "suggesting",
     "table",
     "text",
+    "watched",
     "writable",
     "write_bytes_atomic",
     "write_text_atomic",
@@ -324,6 +325,14 @@ def flag(name: str, value: Any) -> bool:
     """Return `value` if it is True or False."""
     if value is not True and value is not False:
         raise ArgumentTypeError(f"{name} must be True or False, got {shown(value)}")
+    return value
+
+
+def watched(name: str, value: Any) -> Any:
+    """Return `value` if it says whether progress is shown: True, False or "auto"."""
+    auto = isinstance(value, str) and value == "auto"
+    if value is not True and value is not False and not auto:
+        raise ArgumentTypeError(f"{name} must be True, False or 'auto', got {shown(value)}")
     return value
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import chain
 from math import prod
 
-from ..base.checks import flag, hint, is_list, public, real, shown, text
+from ..base.checks import hint, is_list, public, real, shown, text, watched
 from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal
 
     import numpy as np
     import numpy.typing as npt
@@ -285,7 +285,7 @@ class ChoiceProblem:
         until: str | None = None,
         takes: str | None = None,
         gives: str | None = None,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
     ) -> ChoiceProblem:
         """Make a problem of a table with a row for each option.
 
@@ -304,8 +304,9 @@ class ChoiceProblem:
             Metrics of which the largest counts; they need not be in `metrics`.
         until, takes, gives : str, optional
             Columns: see `ChoiceProblem`.
-        progress : bool
-            Whether to show how many rows were read.
+        progress : bool or "auto"
+            Whether to show how much was read. "auto": on a terminal alone, and not before the
+            first second.
 
         Raises
         ------
@@ -321,7 +322,7 @@ class ChoiceProblem:
                 text(name, other)
         if metrics is not None:
             metrics = _names("metrics", metrics)
-        flag("progress", progress)
+        watched("progress", progress)
         return read_table(
             cls, source, group, option, metrics, tuple(_names("peaks", peaks)), until, takes,
             gives, progress,

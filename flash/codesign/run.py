@@ -285,11 +285,11 @@ def _notify(
     stop: list[bool] | None,
 ) -> Any:
     """Return what is told of a search as it goes, where anybody listens."""
-    if options.callback is None and not options.progress:
+    if options.callback is None:
         return None if stop is None else lambda *_: bool(stop)
     from ..results.event import Listener
 
-    listener = Listener(options.callback, options.progress, started)
+    listener = Listener(options.callback, started)
     wanted = device.wanted
 
     def notify(best: float | None, bound: float, nfev: int) -> bool:

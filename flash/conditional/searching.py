@@ -91,10 +91,10 @@ class Search:
         self.before: Boxes | None = None  # of the last question
         self._parts: dict[tuple[Any, ...], list[Part]] = {}
         self._tell, self.stop = tell, stop
-        if tell is None and (asked.callback is not None or asked.progress):
+        if tell is None and asked.callback is not None:
             from ..results.event import Listener
 
-            self._tell = Listener(asked.callback, asked.progress, started).tell
+            self._tell = Listener(asked.callback, started).tell
 
     def left_s(self) -> float:
         return self.ends_at - perf_counter()

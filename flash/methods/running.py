@@ -115,10 +115,10 @@ class Ready(Record):
         if self.journal is not None:
             kept = Journal(self.journal, {"space": self.space.to_dict(), **judge.facts()})
         listener = None
-        if common.callback is not None or common.progress:
+        if common.callback is not None:
             from ..results.event import Listener
 
-            listener = Listener(common.callback, common.progress, started)
+            listener = Listener(common.callback, started)
         own = getattr(inside, "ground_of", None)
         ground = (
             ground_of(self.space, device.target, self.predictor, of_network)
@@ -157,10 +157,6 @@ class Ready(Record):
                     "the same call with this journal goes on from there"
                 )
             raise
-        if common.progress:
-            import sys
-
-            print(file=sys.stderr)
         return outcome(
             task,
             device.budgets,

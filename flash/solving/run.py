@@ -53,21 +53,18 @@ class Run:
         self.listener: Listener | None = None
 
     def listen(
-        self,
-        callback: Callable[[Event], Any] | None,
-        progress: bool,
-        stop: list[bool] | None = None,
+        self, callback: Callable[[Event], Any] | None, stop: list[bool] | None = None
     ) -> None:
         """Prepare the core's notifications, where anybody listens; `stop`: what ends the search
         once it holds something, for threads, which see no signals."""
-        if callback is None and not progress:
+        if callback is None:
             if stop is not None:
                 self.notify = lambda _: bool(stop)
             return
 
         from ..results.event import Listener
 
-        self.listener = Listener(callback, progress, self.started)
+        self.listener = Listener(callback, self.started)
         tell = self.listener.tell
 
         def notify(core: Search) -> bool:
