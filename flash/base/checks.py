@@ -8,6 +8,7 @@ heavy is imported to recognise them; booleans, NaN and arrays are not numbers he
 from __future__ import annotations
 
 import os
+import sys
 
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -40,6 +41,7 @@ __all__ = [
     "json_text",
     "known_keys",
     "listener",
+    "log",
     "names",
     "number",
     "parse_json",
@@ -77,6 +79,22 @@ KINDS_OF_FILES = {
     "measured choices of bits": ("gain", "gain_error"),
 }
 MAX_FILE_BYTES = 1 << 26
+
+
+def log(where: str, text: str, *given: object, detail: bool = False) -> None:
+    """Tell Python's logging what is done, where somebody has loaded it: it takes long to load.
+
+    Parameters
+    ----------
+    where : str
+        The part of flash: its logger is ``flash.WHERE``.
+    text, *given
+        As loggers take them; on level INFO, or DEBUG with `detail`.
+    """
+    if "logging" in sys.modules:
+        from .logs import tell
+
+        tell(where, text, given, detail)
 
 
 def public(thing: T) -> T:
@@ -604,6 +622,7 @@ def read_text(path: str | os.PathLike[str], what: str) -> str:
         raw = file.read(MAX_FILE_BYTES + 1)
     if len(raw) > MAX_FILE_BYTES:
         raise FormatError(f"{what} {os.fspath(path)!r} is larger than {MAX_FILE_BYTES} bytes")
+    log("files", "read %s, %d bytes", path, len(raw))
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -642,6 +661,7 @@ def append_bytes(path: str, data: bytes, sync: bool = True) -> None:
             file.flush()
             if sync:
                 os.fsync(file.fileno())
+        log("files", "appended to %s, %d bytes", path, len(data), detail=True)
     except OSError as error:
         try:
             if size is None:
@@ -714,6 +734,7 @@ def write_bytes_atomic(
     if _is_special(path):
         with open(path, "wb") as file:
             file.write(data)
+        log("files", "wrote %s, %d bytes", path, len(data))
         return
     part = _part_of(path)
     try:
@@ -723,6 +744,7 @@ def write_bytes_atomic(
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(part, path)
+        log("files", "wrote %s, %d bytes", path, len(data))
     except OSError as error:
         if os.path.exists(part):
             os.unlink(part)

@@ -57,7 +57,6 @@ def prepare_compare(parser: ArgumentParser) -> None:
     add("--time-limit-s", type=seconds, metavar="S", help="of each run")
     add("--max-evals", type=count, metavar="N", help="evaluations of each run (1000)")
     add("--plot", metavar="PATH", help="draw quality against evaluations and time")
-    add("--quiet", action="store_true", help="show no progress on standard error")
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the table")  # fmt: skip
     method_options(parser)
@@ -110,7 +109,7 @@ def compare(args: Namespace) -> int:
         evaluator=read_evaluator(args),
         max_evals=args.max_evals,
         time_limit_s=args.time_limit_s,
-        progress=not args.quiet,
+        progress=args.progress,
         codesign=args.codesign,
         predictor=args.predictor,
         objective=read_objective(args.objective),

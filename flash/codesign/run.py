@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 from .._core.search.exact import Query
+from ..base.checks import log
 from ..base.names import METRIC_OF, N_METRICS, TERMS, Metric
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, SCORE, count_columns, facts_of
@@ -99,6 +100,7 @@ def search_codesign(
             elapsed_s=perf_counter() - started,
             **fields,
         )
+    log("search", "networks and accelerators are sought: %s on %s", space.family, target.name)
     counted = count_columns((*limits_on(limits), *wanted.metrics))
     run = Codesign(
         space,

@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import inf
 from time import perf_counter
 
+from ..base.checks import log
 from ..base.names import TERMS
 from ..base.record import Record, deferred
 from ..choosing.conditions import Row
@@ -290,6 +291,7 @@ def search_within(asked: Ask, started: float, stop: list[bool] | None = None) ->
         from .parted import search_parts
 
         return search_parts(asked, started, stop)
+    log("search", "conditions are searched: %s on %s", asked.space.family, asked.target.name)
     search = Search(asked, started, stop=stop)
     found: list[Found] = []
     without: Without = []

@@ -286,7 +286,10 @@ def _watched(given: dict[str, Any]) -> Any:
         return None if callback is None else callback(event)
 
     with seen:
-        return pareto(**{**given, "progress": False, "callback": tell})
+        found: Any = pareto(**{**given, "progress": False, "callback": tell})
+        if seen.total is not None and found.stopped is None:
+            seen.update(1.0, f"{len(found):,} points")
+        return found
 
 
 def _with_memory(target: Target, own: dict[str, float], what: str | None) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import items, path_of, public, read_text, shown, watched, write_text_atomic
+from ..base.checks import items, log, path_of, public, read_text, shown, watched, write_text_atomic
 from ..base.progress import Progress
 from ..errors import ArgumentError, DeviceError, FlashError
 from ._conditions import Refused
@@ -196,6 +196,9 @@ def measured(
         journal = Journal(path, settings)
     except Refused as error:
         raise ArgumentError(f"path: {error}") from None
+    if path is not None:
+        done = len(journal.finished)
+        log("hardware", "journal %s: %d networks so far", path, done)
     try:
         records = _run(series, settings, journal, progress)
     finally:

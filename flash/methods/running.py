@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..base.checks import flag
+from ..base.checks import flag, log
 from ..base.record import Record
 from ..errors import ArgumentError
 from ..evaluators import as_evaluator
@@ -141,6 +141,7 @@ class Ready(Record):
             checked=known is self.method,
         )
         stopped: str | None = None
+        log("methods", "%s begins: %s on %s", self.name, self.space.family, device.target.name)
         try:
             judge.prepare(task, device.budgets)
             with np.errstate(over="ignore", under="ignore"):
@@ -157,6 +158,8 @@ class Ready(Record):
                     "the same call with this journal goes on from there"
                 )
             raise
+        ended = "ended by itself" if stopped is None else f"was ended by {stopped}"
+        log("methods", "%s %s: %d evaluations", self.name, ended, task.nfev)
         return outcome(
             task,
             device.budgets,

@@ -6,6 +6,7 @@ from time import perf_counter
 
 from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
+from ..base.checks import log
 from ..base.names import STOPPED_BY, Metric
 from ..problem.objective import least_of
 from ..results.result import SearchResult, ended, no_result, result_at, verdict
@@ -79,6 +80,8 @@ class Run:
 
     def go(self, method: str, certify: bool, deadline: float, evals: int) -> SearchResult:
         """Search, and report however it ends."""
+        problem = self.problem
+        log("search", "%s begins: %s on %s", method, problem.space.family, problem.target.name)
         if self.wanted.function is not None:
             return self._by_function(method, deadline, evals)
         core = Search(
@@ -212,6 +215,7 @@ class Run:
     ) -> SearchResult:
         """The result of a network that was found; `bound` is the core's."""
         problem, predictor = self.problem, self.problem.predictor
+        log("search", "ended, found: %s", "proven" if proven else stopped or "not proven")
         return result_at(
             problem.space,
             problem.target,
@@ -238,6 +242,8 @@ class Run:
         """The result where no configuration within the budgets was found."""
         problem, budgets = self.problem, self.budgets
         space, target, predictor = problem.space, problem.target, problem.predictor
+
+        log("search", "ended, nothing found: %s", "proven" if proven else stopped or "not proven")
 
         def why() -> Explanation:  # not by this problem: a result must not hold its tables
             from ..results.conflicts import why_not

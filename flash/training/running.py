@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..base.checks import flag, integer, number, public, shown, watched
+from ..base.checks import flag, integer, log, number, public, shown, watched
 from ..errors import ArgumentError, ArgumentTypeError, TrainingError
 from ..networks.families import MAX_SEED
 from .design import MAX_NETWORKS
@@ -407,7 +407,8 @@ class Run:
             if pool:
                 try:
                     take(run_jobs(jobs, common, pool))
-                except UnmadeError:  # by a process that has not what this one has
+                except UnmadeError as error:  # by a process that has not what this one has
+                    log("training", "in this process, for others cannot: %s", error)
                     pool = 0
             if not pool:
                 networks = self.networks

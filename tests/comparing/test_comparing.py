@@ -249,7 +249,7 @@ def test_the_clock_of_a_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_compare_from_the_shell(cli: Run) -> None:
     done = cli("compare", "nas-bench-macro", "cpu-x86", "--table", str(PART), "--skip-missing",
                "--methods", "random,fp-nas", "--seeds", "2", "--max-evals", "4",
-               "--option", "fp-nas.samples=4", "--json")  # fmt: skip
+               "--option", "fp-nas.samples=4", "--json", "--progress")  # fmt: skip
     data = json.loads(done.stdout)
     assert [row["method"] for row in data["rows"]] == ["random", "fp-nas"]
     assert "fp-nas, seed 1: " in done.stderr
