@@ -17,7 +17,7 @@ import json
 import os
 from contextlib import contextmanager, suppress
 
-from ..base.checks import append_bytes, parse_json, read_text, shown, write_text_atomic
+from ..base.checks import append_bytes, log, parse_json, read_text, shown, write_text_atomic
 from ..base.extras import need_pyarrow
 from ..base.lock import Held, Lock
 from ..base.names import COUNTS
@@ -175,6 +175,7 @@ class Store:
         except BaseException:
             self._lock.close()
             raise
+        log("sweeps", "folder %s: %d of %d parts so far", folder, len(self.done), units)
 
     def __enter__(self) -> Store:
         return self
