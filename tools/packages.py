@@ -1,4 +1,4 @@
-"""What flash and some of its extras need, as pip takes it: make installs it while the core is built.
+"""What flash and some of its extras need, as pip takes it, for make to install while the core builds.
 
     python tools/packages.py [EXTRA ...] > requirements.txt
 

@@ -78,7 +78,7 @@ def front_of_goals(
     problem: ChoiceProblem, conditions: list[Condition], goals: list[Goal]
 ) -> ChoiceFront:
     """Find the front of objectives that are read already, sums and peaks, within conditions."""
-    search = _Search(problem, conditions, goals, perf_counter(), INF, None, False)
+    search = _Search(problem, conditions, goals, perf_counter(), INF, None)
     search.run()
     return search.front()
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..base.html import Part
     from ..base.pages import Section
-    from ..base.progress import Shown
+    from ..base.progress import Watching
     from ..hardware.target import Target
     from ..results.result import SearchResult
     from ..spaces.network_space import NetworkSpace
@@ -379,7 +379,7 @@ def _answers(
 
 
 def _seen(
-    answers: Iterator[SearchResult], progress: Shown, n: int, started: float
+    answers: Iterator[SearchResult], progress: Watching, n: int, started: float
 ) -> Iterator[SearchResult]:
     """Yield the answers, and show how many of n there are, where somebody watches."""
     if progress is False:

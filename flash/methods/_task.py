@@ -195,7 +195,7 @@ class Task(Shown):
     def _parts(self) -> list[Part]:
         from ..base.html import facts, told
 
-        best = None if self.best is None else told(self.best.objective)
+        best = None if self.best is None else told(self.best.merit)
         return [
             f"{self.space.family} on {self.target.name}, judged by {self.evaluator.title}",
             facts(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from ..base.progress import Progress, Shown
+    from ..base.progress import Progress, Watching
 
 __all__ = ["Event", "Listener", "Watch"]
 
@@ -96,7 +96,7 @@ class Watch:
     def __init__(
         self,
         callback: Callable[[Event], Any] | None,
-        progress: Shown,
+        progress: Watching,
         unit: str = "evaluations",
         most: Any = None,
         limit_s: Any = None,

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..base.progress import Shown
+    from ..base.progress import Watching
 
 __all__ = ["Trainings"]
 
