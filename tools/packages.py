@@ -1,4 +1,4 @@
-"""What flash and some of its extras need, as pip takes it, for make to install while the core builds.
+"""What flash and some of its extras need, as pip takes it: make installs it beside the build.
 
     python tools/packages.py [EXTRA ...] > requirements.txt
 
