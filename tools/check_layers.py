@@ -38,7 +38,7 @@ LAYERS = (
     ("fleets",),
     ("searching", "registering"),
     ("comparing",),
-    ("reporting",),
+    ("exploring", "reporting"),
     ("cli",),
     ("__main__",),
 )

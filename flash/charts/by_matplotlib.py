@@ -28,9 +28,12 @@ STYLE = {
 }
 SYMBOLS = dict(zip(palette.SYMBOLS, "osD^vXP*", strict=True))
 DASHES: dict[str, Any] = {
-    "solid": "-", "dash": (0, (5, 2)), "dot": (0, (1, 1.5)),
-    "dashdot": (0, (5, 1.5, 1, 1.5)), "longdash": (0, (9, 2.5)),
-}  # fmt: skip
+    "solid": "-",
+    "dash": (0, (5, 2)),
+    "dot": (0, (1, 1.5)),
+    "dashdot": (0, (5, 1.5, 1, 1.5)),
+    "longdash": (0, (9, 2.5)),
+}
 STEPS = {"": "default", "after": "steps-post", "before": "steps-pre"}
 FILLS = {"": None, "after": "post", "before": "pre"}
 BELOW = 6  # names of a legend beside each other, below a drawing
@@ -179,24 +182,35 @@ class _Drawn:
         if which == "x" and sum(map(len, names)) > 60:
             axes.tick_params(axis="x", rotation=90 if max(map(len, names)) > 12 else 45)
 
-    def _mark(self, axes: Any, mark: Any, order: float, gid: str) -> Any:  # noqa: C901
+    def _mark(self, axes: Any, mark: Any, order: float, gid: str) -> Any:
         """Draw one mark; return what stands for it in the legend."""
         colour = palette.colour(getattr(mark, "colour", 0))
         if isinstance(mark, Points):
             return self._points(axes, mark, colour, order, gid)
         if isinstance(mark, Line):
             (drawn,) = axes.plot(
-                mark.x, mark.y, color=colour, linestyle=DASHES[mark.dash or "solid"],
-                linewidth=mark.width, drawstyle=STEPS[mark.steps], zorder=order,
+                mark.x,
+                mark.y,
+                color=colour,
+                linestyle=DASHES[mark.dash or "solid"],
+                linewidth=mark.width,
+                drawstyle=STEPS[mark.steps],
+                zorder=order,
                 marker=SYMBOLS[palette.symbol(mark.colour or 0)] if mark.marked else None,
-                markersize=3.5,
-            )  # fmt: skip
+                markersize=4.5,
+            )
             return drawn
         if isinstance(mark, Band):
             return axes.fill_between(
-                mark.x, mark.low, mark.high, color=colour, alpha=0.18, linewidth=0,
-                step=FILLS[mark.steps], zorder=1.0,
-            )  # fmt: skip
+                mark.x,
+                mark.low,
+                mark.high,
+                color=colour,
+                alpha=0.18,
+                linewidth=0,
+                step=FILLS[mark.steps],
+                zorder=1.0,
+            )
         if isinstance(mark, Intervals):
             lines = axes.hlines if mark.flat else axes.vlines
             return lines(mark.x, mark.low, mark.high, color=colour, linewidth=1.2, zorder=order)
@@ -204,21 +218,30 @@ class _Drawn:
             return self._bars(axes, mark, colour, order, gid)
         if isinstance(mark, Rule):
             line = axes.axvline if mark.upright else axes.axhline
-            return line(mark.at, color=colour, linestyle=DASHES[mark.dash or "solid"],
-                        linewidth=1.2, zorder=order)  # fmt: skip
+            return line(
+                mark.at,
+                color=colour,
+                linestyle=DASHES[mark.dash or "solid"],
+                linewidth=1.2,
+                zorder=order,
+            )
         if isinstance(mark, Boxes):
             return self._boxes(axes, mark, colour, order, gid)
         if isinstance(mark, Links):
             (drawn,) = axes.plot(
-                *curves(mark), color=colour, linewidth=mark.width, zorder=order,
+                *curves(mark),
+                color=colour,
+                linewidth=mark.width,
+                zorder=order,
                 linestyle=DASHES[mark.dash or "solid"],
-            )  # fmt: skip
+            )
             return drawn
         if isinstance(mark, Texts):
             for x, y, one in zip(mark.x.tolist(), mark.y.tolist(), mark.texts, strict=True):
                 side = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
-                axes.text(x, y, one, color=colour, ha=side, va="center", fontsize=mark.size,
-                          zorder=order)  # fmt: skip
+                axes.text(
+                    x, y, one, color=colour, ha=side, va="center", fontsize=mark.size, zorder=order
+                )
         return None
 
     def _points(self, axes: Any, mark: Any, colour: str, order: float, gid: str) -> Any:
@@ -227,18 +250,28 @@ class _Drawn:
 
         size = mark.size if mark.weight is None else mark.weight
         options: dict[str, Any] = {"color": colour}
-        if mark.shade is not None:
+        if mark.shade is not None and len(mark.shade):
             norm = (LogNorm if mark.scale.log else Normalize)(*mark.scale.limits)
             options = {"c": mark.shade, "norm": norm, "cmap": palette.SHADES}
         drawn = axes.scatter(
-            mark.x, mark.y, s=size**2, marker=SYMBOLS[mark.symbol], zorder=order, gid=gid,
-            edgecolors="white" if mark.size > 9 else "none", linewidths=0.6, **options,
-        )  # fmt: skip
-        if mark.shade is not None:
+            mark.x,
+            mark.y,
+            s=size**2,
+            marker=SYMBOLS[mark.symbol],
+            zorder=order,
+            gid=gid,
+            edgecolors="white" if mark.size > 9 else "none",
+            linewidths=0.6,
+            **options,
+        )
+        if mark.shade is not None and not mark.scale.hidden:
             bar = self.figure.colorbar(
-                drawn, ax=axes, label=mark.scale.label, ticks=_log_locator() if mark.scale.log else None,
+                drawn,
+                ax=axes,
+                label=mark.scale.label,
+                ticks=_log_locator() if mark.scale.log else None,
                 format=FuncFormatter(lambda value, _: plain(value)),
-            )  # fmt: skip
+            )
             bar.minorticks_off()
         return drawn
 
@@ -290,18 +323,33 @@ class _Drawn:
             axes.plot([place, place], [0, 1], color=palette.colour(-1), linewidth=0.8, zorder=3)
             axes.text(place, 1.05, mark.axes[place].label, ha="center", va="bottom")
             for share, text in one.ticks:
-                axes.plot([place - 0.02, place], [share, share], color=palette.colour(-1),
-                          linewidth=0.8, zorder=3)  # fmt: skip
-                axes.text(place - 0.04, share, text, ha="right", va="center",
-                          fontsize="small", zorder=4, bbox=HALO)  # fmt: skip
+                axes.plot(
+                    [place - 0.02, place],
+                    [share, share],
+                    color=palette.colour(-1),
+                    linewidth=0.8,
+                    zorder=3,
+                )
+                axes.text(
+                    place - 0.04,
+                    share,
+                    text,
+                    ha="right",
+                    va="center",
+                    fontsize="small",
+                    zorder=4,
+                    bbox=HALO,
+                )
         if own and len(own[0].shares):
             heights = np.stack([one.shares for one in own], axis=1)
             places = np.broadcast_to(np.arange(len(own)), heights.shape)
             colours = colormaps[palette.SHADES](own[mark.shade].shares)
             lines = LineCollection(
-                np.stack([places, heights], axis=2), colors=colours, linewidths=0.8,
+                np.stack([places, heights], axis=2),
+                colors=colours,
+                linewidths=0.8,
                 alpha=max(0.15, min(0.9, 60.0 / len(heights))),
-            )  # fmt: skip
+            )
             axes.add_collection(lines)
 
 

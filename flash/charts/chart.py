@@ -1,6 +1,6 @@
 """A chart as plain data: axes, marks, panels. Two well-kept libraries draw it.
 
-Objects describe what is to be seen; `Chart.matplotlib` and `Chart.plotly` draw the same description.
+Objects describe what is to be seen; `Chart.matplotlib` and `Chart.plotly` draw the same from it.
 So a legend's colours are those of its marks, logarithmic axes have numbers on them, units stand in
 titles, and points that were left out are counted, whoever draws what::
 
