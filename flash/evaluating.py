@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from .base.html import Part, Row
+    from .base.pages import Section
     from .hardware.target import Target
     from .predictors.predictor import AccuracyPredictor
     from .problem.tiling import Tiled
@@ -57,6 +58,23 @@ class Table(dict[str, "NDArray[Any]"], Reported):
         if n > SHOWN:
             rows.insert(1 + SHOWN // 2, f"... {n - SHOWN:,} more ...")
         return [(rows, 1, True), f"{n:,} rows"]
+
+    def _line(self) -> str:
+        return f"{self.rows:,} rows of {', '.join(self)}"
+
+    def _title(self) -> str:
+        return f"table of {self.rows:,} rows"
+
+    def _sections(self) -> list[Section]:
+        from .base.html import some_of
+        from .base.pages import ROWS, cut
+
+        some = some_of(self.rows, ROWS)
+        rows: list[Row] = [["row", *self]]
+        rows += [[str(i), *(f"{column[i]:.6g}" for column in self.values())] for i in some]
+        where = "table.to_frame(), table.to_parquet(path)"
+        told = [(rows, 0, True), *cut(len(some), self.rows, "rows", where)]
+        return [("", [*self._charts(), *told])]
 
     def to_frame(self) -> DataFrame:
         """Return a pandas DataFrame that shares the columns."""

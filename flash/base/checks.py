@@ -8,6 +8,7 @@ heavy is imported to recognise them; booleans, NaN and arrays are not numbers he
 from __future__ import annotations
 
 import os
+import sys
 
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -38,8 +39,10 @@ __all__ = [
     "is_list",
     "items",
     "json_text",
+    "kind_of",
     "known_keys",
     "listener",
+    "log",
     "names",
     "number",
     "parse_json",
@@ -52,6 +55,7 @@ __all__ = [
     "suggesting",
     "table",
     "text",
+    "watched",
     "writable",
     "write_bytes_atomic",
     "write_text_atomic",
@@ -60,22 +64,47 @@ __all__ = [
 INF = float("inf")
 # What is also said of an accepted name, and is nearer to another by its letters.
 MEANT = {"gpu": "cuda", "nvidia": "cuda"}
-# Keys by which the files of flash are told apart: what a file is that is read as another.
+# Keys by which the files of flash are told apart: what a file is that is read as another. The
+# first kind of which all keys are there.
 KINDS_OF_FILES = {
+    "an answer of choices": ("choices", "bound", "greatest"),
+    "a front of choices": ("objectives", "points", "greatest"),
+    "a sweep of choices": ("feasible", "histograms", "greatest"),
+    "a problem of choices": ("options", "metrics", "group_name"),
     "a search result": ("status", "x", "objective_name"),
     "a comparison": ("runs", "baseline"),
     "a front": ("objectives", "metrics", "epsilon"),
     "the result of a sweep": ("feasible", "histograms"),
     "a measurement": ("median_ms", "runtime"),
     "a target": ("kind", "coefficients", "links"),
+    "a target of layers": ("kind", "description", "table"),
     "an accuracy predictor": ("kind", "provenance", "evidence"),
     "an architecture": ("family", "cells", "link_seed", "num_classes"),
     "a cell network": ("family", "blocks", "repeats"),
     "a network": ("layers", "input_shape"),
     "a table of sensitivities": ("measure", "base_loss"),
     "measured choices of bits": ("gain", "gain_error"),
+    "a suggestion": ("networks", "trainings", "how"),
+    "a cost": ("latency_ms", "by_layer"),
+    "a training": ("architecture", "accuracy", "repeat"),
 }
 MAX_FILE_BYTES = 1 << 26
+
+
+def log(where: str, text: str, *given: object, detail: bool = False) -> None:
+    """Tell Python's logging what is done, where somebody has loaded it: it takes long to load.
+
+    Parameters
+    ----------
+    where : str
+        The part of flash: its logger is ``flash.WHERE``.
+    text, *given
+        As loggers take them; on level INFO, or DEBUG with `detail`.
+    """
+    if "logging" in sys.modules:
+        from .logs import tell
+
+        tell(where, text, given, detail)
 
 
 def public(thing: T) -> T:
@@ -327,6 +356,14 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
+def watched(name: str, value: Any) -> Any:
+    """Return `value` if it says whether progress is shown: True, False or "auto"."""
+    auto = isinstance(value, str) and value == "auto"
+    if value is not True and value is not False and not auto:
+        raise ArgumentTypeError(f"{name} must be True, False or 'auto', got {shown(value)}")
+    return value
+
+
 def listener(name: str, value: Any) -> Any:
     """Return `value` if it can be called, or is None."""
     if value is not None and not callable(value):
@@ -436,6 +473,16 @@ class faults:
         elif isinstance(error, FormatError):
             return  # all is said
         raise FormatError(message) from None
+
+
+def kind_of(data: Any) -> str | None:
+    """Return which of `KINDS_OF_FILES` plain data are; None: none of them."""
+    if not hasattr(data, "keys"):
+        return None
+    for kind, marks in KINDS_OF_FILES.items():
+        if all(mark in data for mark in marks):
+            return kind
+    return None
 
 
 def known_keys(where: str, data: Any, accepted: Iterable[str]) -> Mapping[str, Any]:
@@ -595,6 +642,7 @@ def read_text(path: str | os.PathLike[str], what: str) -> str:
         raw = file.read(MAX_FILE_BYTES + 1)
     if len(raw) > MAX_FILE_BYTES:
         raise FormatError(f"{what} {os.fspath(path)!r} is larger than {MAX_FILE_BYTES} bytes")
+    log("files", "read %s, %d bytes", path, len(raw))
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -633,6 +681,7 @@ def append_bytes(path: str, data: bytes, sync: bool = True) -> None:
             file.flush()
             if sync:
                 os.fsync(file.fileno())
+        log("files", "appended to %s, %d bytes", path, len(data), detail=True)
     except OSError as error:
         try:
             if size is None:
@@ -705,6 +754,7 @@ def write_bytes_atomic(
     if _is_special(path):
         with open(path, "wb") as file:
             file.write(data)
+        log("files", "wrote %s, %d bytes", path, len(data))
         return
     part = _part_of(path)
     try:
@@ -714,6 +764,7 @@ def write_bytes_atomic(
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(part, path)
+        log("files", "wrote %s, %d bytes", path, len(data))
     except OSError as error:
         if os.path.exists(part):
             os.unlink(part)

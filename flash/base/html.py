@@ -177,3 +177,13 @@ def _cells(tag: str, row: Row, left: int, columns: int, characters: int) -> str:
         f"<{tag}{CLASS[place < left]}>{escaped(cell, characters)}</{tag}>"
         for place, cell in enumerate(row)
     )
+
+
+def flat(data: Any, name: str = "") -> list[tuple[str, str]]:
+    """Return plain data of tables within tables as names with dots between, and values."""
+    if hasattr(data, "items") and len(data):
+        found: list[tuple[str, str]] = []
+        for key, one in data.items():
+            found += flat(one, f"{name}.{key}" if name else str(key))
+        return found
+    return [(name, told(data) or "none")] if name else []

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from .checks import flag, writable, write_text_atomic
-from .html import CLASS, Part, columns_of, escaped, parted, some_of
+from .html import CLASS, columns_of, escaped, parted, some_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Protocol, TypeAlias
 
-    from .html import Row
+    from .html import Part, Row
     from .record import Reported
 
     class Chart(Protocol):
@@ -33,10 +33,13 @@ if TYPE_CHECKING:
     Item: TypeAlias = "Part | Chart"
     Section: TypeAlias = "tuple[str, Sequence[Item]]"
 
-__all__ = ["MOST_BYTES", "ROWS", "Under", "cut", "document", "to_html"]
+__all__ = ["MOST_BYTES", "ROWS", "Under", "call", "cut", "document", "link", "to_html"]
 
 MOST_BYTES = 1_500_000
 ROWS = 1000  # of a table
+TOGETHER = 15  # rows of a table that paper does not part
+LONG = 24  # characters of a cell that is folded
+FEW = 6  # sections that need no list of contents
 # What a section is made of where the one before takes too much: rows, characters of a cell, charts.
 FORMS = ((ROWS, 2000, True), (300, 1000, True), (60, 300, True), (60, 300, False), (12, 120, False))
 
@@ -47,7 +50,25 @@ class Under(str):
     __slots__ = ()
 
 
-def to_html(thing: Reported, path: str | os.PathLike[str] | None, cdn: bool) -> str:
+class Link(str):
+    """A cell that leads to a section of the page, by its number from 1."""
+
+    section: int = 0
+
+
+def link(text: str, section: int) -> Link:
+    """Return a cell that leads to a section."""
+    made = Link(text)
+    made.section = section
+    return made
+
+
+def to_html(
+    thing: Reported,
+    path: str | os.PathLike[str] | None,
+    cdn: bool,
+    sections: Sequence[Section] | None = None,
+) -> str:
     """Return an object's page: see `flash.base.record.Reported`, whose methods these are."""
     if path is not None:
         writable("path", path)
@@ -55,7 +76,8 @@ def to_html(thing: Reported, path: str | os.PathLike[str] | None, cdn: bool) -> 
         from .extras import require
 
         require("to_html(cdn=True)", "plot", "plotly.offline")
-    html = document(thing._title(), thing._sections(), made=thing._made(), cdn=cdn)
+    own = thing._sections() if sections is None else sections
+    html = document(thing._title(), own, made=thing._made(), cdn=cdn)
     if path is not None:
         write_text_atomic(path, html)
     return html
@@ -68,25 +90,52 @@ def cut(shown: int, of: int, what: str, where: str) -> list[Part]:
     return [f"{shown:,} of {of:,} {what}, at even distances; all of them: {where}"]
 
 
-def document(title: str, sections: Sequence[Section], *, made: str = "", cdn: bool = False) -> str:
+def call(name: str, *given: object, **keywords: object) -> str:
+    """Return the call of flash that something came of, as far as it is known: what is None is left
+    out. Text that is no value of its own, such as a variable's name, is an `Under`."""
+    words = [_value(one) for one in given]
+    words += [f"{key}={_value(one)}" for key, one in keywords.items() if one is not None]
+    return f"flash.{name}({', '.join(words)})"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Under):
+        return str(value)
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if isinstance(value, (list, tuple)) and len(value) == 1:
+        return repr(value[0])
+    return repr(value)
+
+
+def document(
+    title: str,
+    sections: Sequence[Section],
+    *,
+    made: str = "",
+    cdn: bool = False,
+    few: int = FEW,
+) -> str:
     """Return a page.
 
     Parameters
     ----------
     title : str
     sections : sequence of (str, sequence of items)
-        Of one without a title only the items are there. More than three have a list of contents.
+        Of one without a title only the items are there.
     made : str
         The call or the command that made it, for its foot.
     cdn : bool
         Whether plotly draws.
+    few : int
+        Of more sections with a title there is a list of contents.
     """
     from .._version import __version__
 
     drawing = _Drawing(cdn)
     named = [one for one in sections if one[0]]
     contents = ""
-    if len(named) > 3:
+    if len(named) > few:
         links = (
             f'<li><a href="#s{number}">{escaped(one[0], 200)}</a></li>'
             for number, one in enumerate(sections, 1)
@@ -146,7 +195,8 @@ def _section(number: int, section: Section, form: tuple[int, int, bool], drawing
             if one:
                 lines.append(f"<p>{escaped(one, characters)}</p>")
         elif isinstance(one, tuple):
-            lines.append(_table(*one, most=rows, characters=characters))
+            table, wide = _table(*one, most=rows, characters=characters)
+            lines.append(f'<div class="wide">{_lead(lines)}{table}</div>' if wide else table)
         elif not charted:
             lacking.setdefault("the page would have more than 1.5 MB", []).append(one.title)
         else:
@@ -158,6 +208,19 @@ def _section(number: int, section: Section, form: tuple[int, int, bool], drawing
     for why, titles in lacking.items():
         lines.append(f"<p>not drawn: {escaped(', '.join(titles), 300)}: {escaped(why)}</p>")
     return f'<section id="s{number}">{"".join(lines)}</section>'
+
+
+def _lead(lines: list[str]) -> str:
+    """Take the title of what follows, and what stands between, off the lines: a wide table has
+    paper of its own, and they go with it."""
+    for count in range(1, min(3, len(lines)) + 1):
+        if lines[-count].startswith("<h"):
+            lead = "".join(lines[-count:])
+            del lines[-count:]
+            return lead
+        if not lines[-count].startswith("<p>"):
+            break
+    return ""
 
 
 # Charts
@@ -196,6 +259,8 @@ class _Drawing:
             svg = chart.svg()
         except MissingExtraError as error:
             return None, str(error)
+        except Exception as error:  # a page with its tables is better than none
+            return None, f"{type(error).__name__}: {error}"
         return f"<figure>{svg}</figure>", ""
 
     def library(self) -> str:
@@ -245,8 +310,9 @@ def _table(
     *,
     most: int,
     characters: int,
-) -> str:
-    """Return a part that is a table; one with titles can be sorted by each of them."""
+) -> tuple[str, bool]:
+    """Return a part that is a table, and whether it needs wide paper; one with titles can be sorted
+    by each of them."""
     titles, body, totals = parted(rows, head, foot)
     note = ""
     if len(body) > most:
@@ -256,10 +322,13 @@ def _table(
         body = [body[k] for k in some_of(len(body), most)]
     columns = columns_of(rows)
     keys = _keys(body, columns) if head else [None] * columns
+    long = [any(len(row[k]) > LONG for row in body if _has(row, k)) for k in range(columns)]
+    texts = [k < left or (head and not _of_numbers(body, k)) for k in range(columns)]
+    lefts = [' class="l t"' if head and long[k] else CLASS[texts[k]] for k in range(columns)]
     lines = []
     for row in titles:
         cells = "".join(
-            f'<th scope="col"{CLASS[place < left]}{NUMERIC[keys[place] is not None]}>'
+            f'<th scope="col"{lefts[place]}{NUMERIC[keys[place] is not None]}>'
             f"{escaped(cell, characters)}</th>"
             for place, cell in enumerate(row)
         )
@@ -268,27 +337,33 @@ def _table(
         told = []
         for number, row in enumerate(some):
             own = [None if one is None or name != "tbody" else one[number] for one in keys]
-            told.append(f"<tr>{_cells(row, left, columns, characters, own)}</tr>")
+            told.append(f"<tr>{_cells(row, lefts, characters, own)}</tr>")
         if told:
             lines.append(f"<{name}>{''.join(told)}</{name}>")
     kind = _room([*titles, *body, *totals], columns)
     sort = " sort" if head and len(body) > 1 else ""
     label = escaped(", ".join(titles[0]) if head else "facts", 100)
-    return (
-        f'<div class="scroll{kind}" role="region" tabindex="0" aria-label="table: {label}">'
+    keep = " keep" if len(rows) <= TOGETHER else ""
+    html = (
+        f'<div class="scroll{kind}{keep}" role="region" tabindex="0" aria-label="table: {label}">'
         f'<table class="{"rows" if head else "facts"}{sort}">{"".join(lines)}</table></div>'
         f"{note}"
     )
+    return html, kind in (" p2", " p3")
 
 
-def _cells(row: Row, left: int, columns: int, characters: int, keys: Sequence[str | None]) -> str:
+def _cells(row: Row, lefts: Sequence[str], characters: int, keys: Sequence[str | None]) -> str:
     if isinstance(row, str):
-        return f'<td class="l" colspan="{columns}">{escaped(row, characters)}</td>'
+        return f'<td class="l" colspan="{len(lefts)}">{escaped(row, characters)}</td>'
     return "".join(
-        f"<td{CLASS[place < left]}{'' if key is None else _key(key)}>"
-        f"{escaped(cell, characters)}</td>"
+        f"<td{lefts[place]}{'' if key is None else _key(key)}>{_cell(cell, characters)}</td>"
         for place, (cell, key) in enumerate(zip(row, keys, strict=False))
     )
+
+
+def _cell(cell: str, characters: int) -> str:
+    text = escaped(cell, characters)
+    return f'<a href="#s{cell.section}">{text}</a>' if isinstance(cell, Link) else text
 
 
 def _key(key: str) -> str:
@@ -308,6 +383,16 @@ SCALES = {
     **dict(zip(("kB", "MB", "GB"), (1e3, 1e6, 1e9), strict=True)),
     **dict(zip(("nJ", "µJ", "mJ", "J", "kJ"), (1e-9, 1e-6, 1e-3, 1.0, 1e3), strict=True)),
 }  # fmt: skip
+
+
+def _of_numbers(body: Sequence[Row], place: int) -> bool:
+    """Return whether a column has numbers alone, be their units of one kind or not."""
+    cells = [row[place] for row in body if _has(row, place)]
+    return all(cell in NOTHING or NUMBER.fullmatch(cell) is not None for cell in cells)
+
+
+def _has(row: Row, place: int) -> bool:
+    return not isinstance(row, str) and place < len(row)
 
 
 def _keys(body: Sequence[Row], columns: int) -> list[list[str | None] | None]:
@@ -402,14 +487,14 @@ h3{font-size:1rem;margin:1.2em 0 .3em}
 h1,h2,h3,p,td,code{overflow-wrap:anywhere}
 p{margin:.35em 0;max-width:60rem}
 a{color:var(--link)}
-nav ol{columns:22rem;margin:.5em 0;padding-left:2em}
+nav ol{columns:20rem;column-gap:2.5rem;margin:.5em 0;padding-left:2em}
 .scroll{overflow-x:auto;margin:.6em 0}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.93em}
 th,td{padding:.2em .7em;text-align:right;vertical-align:top;border-bottom:1px solid var(--line)}
 td{min-width:1.5em}
 th{vertical-align:bottom;border-bottom:2px solid var(--line)}
 .rows td,.rows th{white-space:nowrap}
-.rows td.l{white-space:normal;overflow-wrap:break-word;max-width:34rem}
+.rows .t{white-space:normal;overflow-wrap:break-word;min-width:13rem;max-width:34rem}
 .l,td[colspan]{text-align:left}
 tbody tr:hover{background:var(--over)}
 tfoot td{font-weight:600;border-top:2px solid var(--line)}
@@ -421,7 +506,7 @@ th[aria-sort=ascending] button::after{content:"\\2191";color:inherit}
 th[aria-sort=descending] button::after{content:"\\2193";color:inherit}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px}
 figure{margin:1em 0;max-width:60rem}
-figure svg{max-width:100%;height:auto;display:block}
+figure svg{max-width:100%;height:auto;display:block;background:#fff;border-radius:3px}
 footer{
   margin-top:3em;padding-top:.6em;border-top:1px solid var(--line);color:var(--dim);
   font-size:.87em}
@@ -434,15 +519,17 @@ body{padding:0;max-width:none;font-size:10pt}
 .scroll{overflow:visible}
 table{font-size:8.5pt}
 .p1 table{font-size:7pt}
-.p2,.p3{page:wide}
+.wide{page:wide}
 .p2 table{font-size:7.5pt}
 .p3 table{font-size:6.5pt}
-.p3 td,.p3 th,.p3 .l{white-space:normal;overflow-wrap:anywhere;padding:.15em .4em}
+.rows .t{min-width:0;overflow-wrap:anywhere}
+.p3 td,.p3 th{white-space:normal!important;overflow-wrap:anywhere;padding:.15em .4em}
 thead{display:table-header-group}
 tfoot{display:table-row-group}
-tr,figure{break-inside:avoid}
+tr,thead,figure,.keep{break-inside:avoid}
 h1,h2,h3{break-after:avoid}
 th button::after{content:none}
+th button{display:contents}
 a{color:inherit}
 a[href^=http]::after{content:" (" attr(href) ")"}
 }

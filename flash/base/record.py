@@ -101,6 +101,10 @@ class Shown:
         """Return what a page of it is called."""
         return type(self).__name__
 
+    def _line(self) -> str:
+        """Return in a line what it says: for tables of many."""
+        return next((one for one in self._parts() if isinstance(one, str) and one), "")
+
     def _parts(self) -> Sequence[Part]:
         """Return what it shows: see `flash.base.html`."""
         from .html import shown_by

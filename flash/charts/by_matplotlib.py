@@ -36,6 +36,7 @@ DASHES: dict[str, Any] = {
 }
 STEPS = {"": "default", "after": "steps-post", "before": "steps-pre"}
 FILLS = {"": None, "after": "post", "before": "pre"}
+BELOW = 6  # names of a legend beside each other, below a drawing
 QUIET = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}  # back ends without windows
 
 
@@ -141,9 +142,13 @@ class _Drawn:
             self.axes.grid(alpha=0.25, linewidth=0.6)
         if self.handles:
             top = self.second if self.second is not None else self.axes
-            top.legend(
-                list(self.handles.values()), list(self.handles), loc="best", fontsize="small"
-            )
+            where: dict[str, Any] = {"loc": "best"}
+            if panel.x.hidden and panel.y.hidden:  # a drawing has no room for it: below
+                many = min(len(self.handles), BELOW)
+                where = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": many}
+                where["frameon"] = False
+            names = list(self.handles)
+            top.legend(list(self.handles.values()), names, fontsize="small", **where)
 
     def _axis(self, axes: Any, which: str, axis: Axis) -> None:
         from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
@@ -273,7 +278,10 @@ class _Drawn:
 
     def _bars(self, axes: Any, mark: Any, colour: str, order: float, gid: str) -> Any:
         start, length = mark.start, mark.lengths
-        options: dict[str, Any] = {"color": colour, "zorder": order}
+        options: dict[str, Any] = {
+            "facecolor": colour, "edgecolor": "white", "linewidth": 0.0, "zorder": order,
+            "hatch": 2 * palette.hatch(mark.colour),
+        }  # fmt: skip
         if mark.flat:
             drawn = axes.barh(mark.places, length, mark.width, left=start, **options)
         else:
@@ -289,28 +297,18 @@ class _Drawn:
         for i in range(len(mark.left)):
             x, y = float(mark.left[i]), float(mark.low[i])
             wide, high = float(mark.right[i]) - x, float(mark.high[i]) - y
+            look: dict[str, Any] = {"facecolor": (colour, 0.3), "hatch": palette.hatch(mark.colour)}
+            if mark.hollow:
+                look = {"facecolor": "none", "linestyle": DASHES["dash"]}
             box = Rectangle(
-                (x, y),
-                wide,
-                high,
-                facecolor=(colour, 0.3),
-                edgecolor=colour,
-                linewidth=0.8,
-                zorder=order,
-                gid=f"{gid}-{i}",
-            )
+                (x, y), wide, high, edgecolor=colour, linewidth=0.8, zorder=order,
+                gid=f"{gid}-{i}", **look,
+            )  # fmt: skip
             axes.add_patch(box)
             first = first or box
             if mark.texts is not None:
-                axes.text(
-                    x + wide / 2,
-                    y + high / 2,
-                    mark.texts[i],
-                    ha="center",
-                    va="center",
-                    fontsize=7.5,
-                    zorder=order + 0.01,
-                )
+                axes.text(x + wide / 2, y + high / 2, mark.texts[i], ha="center", va="center",
+                          fontsize=7.5, zorder=order + 0.01, bbox=HALO)  # fmt: skip
         axes.autoscale_view()
         return first
 

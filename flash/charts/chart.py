@@ -236,7 +236,7 @@ class Rule(Record):
 
 
 class Boxes(Record):
-    """Rectangles, with a text in each."""
+    """Rectangles, with a text in each; `hollow` ones have a dashed outline and nothing in it."""
 
     left: Values
     right: Values
@@ -247,6 +247,7 @@ class Boxes(Record):
     colour: int | None = None
     hover: Hover = None
     keys: Keys = None
+    hollow: bool = False
 
 
 class Links(Record):

@@ -73,7 +73,10 @@ def upright(axis: Axis, values: Floats) -> Upright:
         low, high = (float(some.min()), float(some.max())) if len(some) else (0.0, 1.0)
         log = axis.log and low > 0.0
         ends = log_limits(low, high) if log else (low, high) if high > low else (low - 1, high + 1)
-        marks = [(one, plain(one)) for one in (log_ticks if log else even_ticks)(*ends)]
+        at = (log_ticks if log else even_ticks)(*ends)
+        if axis.whole:
+            at = [one for one in at if one == int(one)] or list(ends)
+        marks = [(one, plain(one)) for one in at]
         if log:
             shares = (np.log(values) - np.log(ends[0])) / np.log(ends[1] / ends[0])
             ticks = [

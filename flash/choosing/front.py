@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..charts.chart import Chart
 else:
 
@@ -155,6 +156,24 @@ class ChoiceFront(Record, Reported):
         from ..results.screen import text
 
         return text(self._parts())
+
+    def _line(self) -> str:
+        return f"{self.status}, {len(self.points):,} points"
+
+    def _title(self) -> str:
+        from .page import titled
+
+        return titled(self)
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def _charts(self) -> list[Chart]:
         from .drawing import chart_of

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..charts.chart import Chart
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import Net
@@ -198,6 +199,20 @@ class Comparison(Record, Reported, Generic[N]):
             return [one for one in run.flags if one.startswith(f"{run.target} is ")]
         return []
 
+    def _title(self) -> str:
+        first = next(iter(self.runs.values()))[0]
+        return f"{', '.join(self.runs)}: {first.space.family} on {first.target}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
+
     __repr__ = __str__
 
     def to_dict(self) -> dict[str, Any]:
@@ -220,14 +235,14 @@ class Comparison(Record, Reported, Generic[N]):
         return json_text(self.to_dict(), path)
 
     @classmethod
-    def from_json(
-        cls, source: str | os.PathLike[str], space: NetworkSpace[N] | None = None
+    def from_dict(
+        cls, data: Mapping[str, Any], space: NetworkSpace[N] | None = None
     ) -> Comparison[N]:
-        """Read a comparison from JSON text (it starts with a brace) or from a file.
+        """Make a comparison from plain data.
 
         Parameters
         ----------
-        source : str or path
+        data : dict
         space : NetworkSpace, optional
             As `SearchResult.from_dict` takes it.
 
@@ -236,7 +251,7 @@ class Comparison(Record, Reported, Generic[N]):
         FormatError
             If it is no comparison.
         """
-        from ..base.plain import FLAG, REAL, TEXT, by, list_of, made, maybe, parsed, table_of
+        from ..base.plain import FLAG, REAL, TEXT, by, list_of, made, maybe, table_of
         from ..results.result import SearchResult
 
         where = "the comparison"
@@ -249,13 +264,22 @@ class Comparison(Record, Reported, Generic[N]):
             "interrupted": FLAG,
             "options": maybe(table_of(table_of(_option))),
         }
-        data = parsed(source, where)
         found = made(cls, where, data, checks, also=("rows",), version=FORMAT)
         if not found.runs or not all(found.runs.values()):
             raise FormatError(f"{where} must hold runs of each method")
         with faults(where):
             choice("baseline", found.baseline, found.runs)
         return found
+
+    @classmethod
+    def from_json(
+        cls, source: str | os.PathLike[str], space: NetworkSpace[N] | None = None
+    ) -> Comparison[N]:
+        """Read a comparison from JSON text (it starts with a brace) or from a file: see
+        `from_dict`."""
+        from ..base.plain import parsed
+
+        return cls.from_dict(parsed(source, "the comparison"), space)
 
     def to_frame(self) -> DataFrame:
         """Return one row per run as a pandas DataFrame; "method" is its name here."""

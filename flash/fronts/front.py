@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..charts.chart import Chart
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
@@ -260,6 +261,23 @@ class ParetoFront(Record, Reported):
         from .text import parts
 
         return parts(self)
+
+    def _line(self) -> str:
+        return f"{self.status}, {len(self):,} points"
+
+    def _title(self) -> str:
+        against = " against ".join(self.objectives)
+        return f"{against}: {self.space.family} on {self.target.name}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def _charts(self) -> list[Chart]:
         from .plot import chart_of

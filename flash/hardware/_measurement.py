@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..base.html import Part
+    from ..base.pages import Section
 
 __all__ = ["Measurement"]
 
@@ -139,6 +140,18 @@ class Measurement(Record, Reported):
 
         head, told = self._told()
         return [head, facts(told)]
+
+    def _title(self) -> str:
+        return f"{self.name} measured on {self.runtime}, {self.device}"
+
+    def _sections(self) -> list[Section]:
+        from ..base.html import flat
+
+        conditions = flat(self.conditions)
+        return [
+            ("", [*self._parts(), *self._charts()]),
+            *([("Conditions", [(conditions, 2, False)])] if conditions else []),
+        ]  # type: ignore[list-item]
 
     def _told(self) -> tuple[str, dict[str, str]]:
         """Return a headline and the facts that a screen shows."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..base.html import Part
+    from ..base.pages import Section
 
 __all__ = ["MeasuredChoice", "MeasuredChoices"]
 
@@ -172,6 +173,14 @@ class MeasuredChoices(Record, Reported):
         from ..results.screen import text
 
         return text(self._parts())
+
+    def _title(self) -> str:
+        return f"{len(self.rows)} measured choices of bits"
+
+    def _sections(self) -> list[Section]:
+        from .page import of_measured
+
+        return of_measured(self)
 
     def _parts(self) -> list[Part]:
         from ..results.screen import duration

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..choosing.problem import ChoiceProblem
     from ..hardware.target import Target
     from .quantising import Choices
@@ -428,6 +429,14 @@ class Sensitivities(Record, Reported):
         from ..results.screen import text
 
         return text(self._parts())
+
+    def _title(self) -> str:
+        return f"sensitivities of {len(self.layers)} layers"
+
+    def _sections(self) -> list[Section]:
+        from .page import of_sensitivities
+
+        return of_sensitivities(self)
 
     def _parts(self) -> list[Part]:
         from ..results.screen import count, duration

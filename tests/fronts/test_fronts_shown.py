@@ -90,6 +90,22 @@ def test_damaged_json(front: ParetoFront, change: dict[str, Any], message: str) 
         ParetoFront.from_dict(data)
 
 
+@pytest.mark.parametrize("wrong", [True, 1.0, "1", -1, 10**30, None])
+def test_rows_and_columns_of_plain_numbers_alone(front: ParetoFront, wrong: Any) -> None:
+    """Read all at once: a single odd one is found all the same."""
+    for name in ("x", "params", "latency_ms"):
+        data = front.to_dict()
+        if name == "x":
+            data["x"][3][1] = wrong
+        else:
+            data["metrics"][name][3] = wrong
+        if name == "latency_ms" and type(wrong) in (int, float):  # a number like any other
+            assert ParetoFront.from_dict(data).latency_ms[3] == wrong
+            continue
+        with pytest.raises(FormatError, match=name if name != "x" else "row|choice|must be"):
+            ParetoFront.from_dict(data)
+
+
 def test_frame(front3: ParetoFront) -> None:
     frame = front3.to_frame()
     assert len(frame) == len(front3)
