@@ -116,7 +116,10 @@ def plain_of(chart: Chart, most: int | None = None) -> dict[str, Any]:
     return {
         "data": data,
         "layout": {
-            "title": {"text": _text(chart.title), "font": {"size": 15}},
+            "title": {
+                "text": _text(chart.title), "font": {"size": 15},
+                "y": 1.0, "yanchor": "top", "pad": {"t": 14},
+            },
             "annotations": annotations,
             "shapes": shapes,
             "template": "plotly_white",
