@@ -291,13 +291,17 @@ class _Drawn:
         return drawn[0] if len(drawn) else None
 
     def _boxes(self, axes: Any, mark: Any, colour: str, order: float, gid: str) -> Any:
+        from matplotlib.colors import to_rgba
         from matplotlib.patches import Rectangle
 
         first = None
         for i in range(len(mark.left)):
             x, y = float(mark.left[i]), float(mark.low[i])
             wide, high = float(mark.right[i]) - x, float(mark.high[i]) - y
-            look: dict[str, Any] = {"facecolor": (colour, 0.3), "hatch": palette.hatch(mark.colour)}
+            look: dict[str, Any] = {
+                "facecolor": to_rgba(colour, 0.3),
+                "hatch": palette.hatch(mark.colour),
+            }
             if mark.hollow:
                 look = {"facecolor": "none", "linestyle": DASHES["dash"]}
             box = Rectangle(
