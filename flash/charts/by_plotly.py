@@ -146,7 +146,7 @@ def _place(shares: Sequence[float], n: int, gap: float, less: float = 0.0) -> tu
     """Return where panel n begins and ends, from 0 to 1, with a gap between it and the next."""
     room = (1.0 - gap * (len(shares) - 1)) / sum(shares)
     begin = sum(shares[:n]) * room + gap * n
-    return begin, begin + shares[n] * room - less
+    return begin, min(1.0, begin + shares[n] * room) - less
 
 
 def _text(text: Any) -> str:

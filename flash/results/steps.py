@@ -226,12 +226,13 @@ def _told(steps: Steps, k: int) -> str:
     point = int(steps.order[k])
     lines = [f"{steps.budget} {_limit(steps, k)}: {quantity(float(steps.objectives[k]))}"]
     net: Any = steps.front.architectures[point]
-    for number, cell in enumerate(getattr(net, "cells", ()), 1):
+    cells: Any = getattr(net, "cells", None)
+    for number, cell in enumerate(cells or (), 1):
         lines.append(
             f"cell {number}: "
             + ", ".join(f"{key} {value}" for key, value in cell.to_dict().items())
         )
-    if not hasattr(net, "cells"):
+    if cells is None:
         lines.append(str(net))
     return "\n".join(lines)
 
