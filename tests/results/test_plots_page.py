@@ -8,6 +8,7 @@ import pytest
 from twins.places import ROOT
 
 import flash
+from flash.training.results import TrainingResult
 
 PAGE = ROOT / "docs" / "plots.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the page is in the repository")
@@ -19,7 +20,7 @@ STANDS_FOR = {
     "sweep": flash.SweepResult,
     "predictor": flash.AccuracyPredictor,
     "target": flash.Target,
-    "trained": flash.TrainingResult,
+    "trained": TrainingResult,
     "suggestion": flash.Suggestion,
     "front": flash.ParetoFront,
     "comparison": flash.Comparison,
