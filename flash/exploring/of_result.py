@@ -7,6 +7,7 @@ import re
 from ..base.names import LABELS, LIMITED, UNITS
 from ..results.screen import (
     costs_of,
+    ends_of,
     headline,
     network_parts,
     percent_of,
@@ -124,12 +125,8 @@ def _measure(
     ends = None if result.costs is not None else (result.intervals or {}).get(name)
     said = ""
     if ends is not None:
-        low, high = ends
-        said = (
-            f"{100 * low:.1f} to {100 * high:.1f} %"
-            if name == "accuracy"
-            else f"{low:.4g} to {high:.4g}"
-        )
+        low, high = ends_of(ends, name)
+        said = f"{low.removesuffix(' %')} to {high}"
     share, of = None, ""
     if limit is not None and name == "accuracy":
         of = f"at least {text_of(name, limit)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import copysign, cos, pi, sin, sqrt
 
-from ..charts.chart import Axis, Boxes, Chart, Line, Links, Panel, Texts
+from ..charts.chart import Axis, Boxes, Chart, Line, Links, Panel, Points, Texts
 from .scene import scene_of
 
 TYPE_CHECKING = False
@@ -211,6 +211,7 @@ def _arcs(scene: Scene, places: _Places, heights: Sequence[float], marks: list[A
     """Add the links to the marks, by strength, and return how high they reach."""
     tops = [max(heights, default=0.5)]
     named = False
+    dots: list[tuple[float, float, str]] = []  # what the mouse finds a link by
     for number, (share, width) in enumerate(STRENGTHS):
         before = STRENGTHS[number - 1][0] if number else -1.0
         x: list[float] = []
@@ -220,12 +221,16 @@ def _arcs(scene: Scene, places: _Places, heights: Sequence[float], marks: list[A
                 continue
             xs, ys = _arc(way, places, heights)
             tops.append(max(ys))
+            dots.append((xs[ARC // 2], ys[ARC // 2], way.name))
             x += [*xs, float("nan")]
             y += [*ys, float("nan")]
         if x:
             name = "" if named else "link"
             named = True
             marks.append(Line(x, y, name=name, colour=-2, dash="solid", width=width, most=1 << 20))
+    if dots:
+        across, up, names = zip(*dots, strict=True)
+        marks.append(Points(across, up, colour=-2, size=1.5, symbol="circle", hover=names))
     return tops
 
 
