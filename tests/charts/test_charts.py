@@ -342,6 +342,14 @@ def test_pictures_are_written(tmp_path: Path) -> None:
     assert "plotly_relayout" in (tmp_path / "chart.html").read_text()  # ticks after a zoom
 
 
+def test_a_part_of_a_page() -> None:
+    x = np.linspace(1, 2, 4000)
+    told = of(Points(x, x)).fragment("one")
+    assert 'id="one"' in told
+    assert "of 4,000 points drawn" in told
+    assert re.findall(r"<script[^>]*src", told) == []  # the page loads plotly
+
+
 @pytest.mark.parametrize("path", ["chart.bmp", "chart", 5, "", "a\0.png"])
 def test_bad_paths_of_pictures(path: Any) -> None:
     with pytest.raises((ArgumentError, ArgumentTypeError), match="--plot"):
