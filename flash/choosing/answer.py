@@ -11,13 +11,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal, overload
 
+    from matplotlib.figure import Figure
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part, Row
     from ..base.pages import Section
     from ..base.plain import Check
+    from ..charts.chart import Chart
     from .explaining import Steps
 
 __all__ = ["Alternative", "ChoiceResult", "columns_of"]
@@ -179,6 +182,53 @@ class ChoiceResult(Record, Reported):
                 "sensitivity() is of a proven answer that flash.choose gave in this process"
             )
         return sensitivity(self.asked, self, condition, steps)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(
+            self, engine: Literal["matplotlib"] = "matplotlib", *, condition: str | None = None
+        ) -> Figure: ...
+        @overload
+        def plot(
+            self, engine: Literal["plotly"], *, condition: str | None = None
+        ) -> PlotlyFigure: ...
+
+    def plot(
+        self, engine: str = "matplotlib", *, condition: str | None = None
+    ) -> Figure | PlotlyFigure:
+        """Draw the best objective under each limit of a condition, the others as they are: the
+        exact steps, from the front of the two.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+        condition : str, optional
+            One of `where`, on a sum; default the first that is.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ArgumentError
+            If the answer was read from a file, the condition is none of `where`, or the objective
+            is a product.
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ..base.checks import choice
+        from ..charts.chart import ENGINES
+        from .steps import chart_of
+
+        choice("engine", engine, ENGINES)
+        return chart_of(self, condition).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .steps import charts_of
+
+        return charts_of(self)
 
     def __hash__(self) -> int:
         return hash((self.status, self.objective, self.bound, self.where))

@@ -14,6 +14,7 @@ from ..base.checks import (
     faults,
     flag,
     json_text,
+    log,
     parse_json,
     public,
     read_text,
@@ -28,13 +29,16 @@ from ..errors import ArgumentError, ArgumentTypeError, FormatError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, Literal, overload
 
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
+    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
     from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..networks.cell_networks import Net
     from ..spaces.tabled import TabledSpace
     from .costing import Cost
@@ -154,7 +158,9 @@ class Target(Record, Reported):
             return cls.from_dict(parse_json(read_text(path, "target"), path), path)
         target = _read_shipped(path)
         if target is None:
+            log("hardware", "target %s, of a plugin", path)
             return _registered(path)
+        log("hardware", "target %s, shipped with flash", path)
         _loaded[path] = target
         return target
 
@@ -283,6 +289,44 @@ class Target(Record, Reported):
         from ._page import parts
 
         return parts(self)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw the calibration: predictions of left-out networks beside what was measured, with
+        their 90 % intervals.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ArgumentError
+            If the target does not hold its networks one by one: `flash.calibrate` keeps up to 500.
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ..base.checks import choice
+        from ..charts.chart import ENGINES
+        from ._calibration_chart import chart_of
+
+        choice("engine", engine, ENGINES)
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from ._calibration_chart import charts_of
+
+        return charts_of(self)
 
     def _line(self) -> str:
         return f"kind {self.kind}; {', '.join(self.metrics)}"

@@ -261,6 +261,34 @@ class Architecture(Record):
             load_weights(module, weights)
         return module
 
+    def to_torch_code(
+        self, path: str | os.PathLike[str] | None = None, *, about: str | None = None
+    ) -> str:
+        """Return the network as Python source code that needs torch alone, not flash.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write it too, such as "net.py". The file is either complete or not there.
+        about : str, optional
+            What the class's docstring says besides, such as what the network is for.
+
+        Returns
+        -------
+        str
+            One class, and what it is made of. Its modules, and so the names in a state_dict, are
+            those of `to_torch`: weights of the one are weights of the other.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted.
+        """
+        from .writing.torch_code.cells import of_architecture
+        from .writing.torch_code.file import code
+
+        return code(lambda told: of_architecture(self, told), path, about)
+
     def to_onnx(
         self,
         path: str | os.PathLike[str],

@@ -256,6 +256,22 @@ class CellNetwork(Record):
             load_weights(module, weights)
         return module
 
+    def to_torch_code(
+        self, path: str | os.PathLike[str] | None = None, *, about: str | None = None
+    ) -> str:
+        """Return the network as Python source code that needs torch alone, not flash, and write
+        it where a path is given; see `Architecture.to_torch_code`.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted.
+        """
+        from .writing.torch_code.cells import of_cell_network
+        from .writing.torch_code.file import code
+
+        return code(lambda told: of_cell_network(self, told), path, about)
+
     def to_onnx(
         self,
         path: str | os.PathLike[str],

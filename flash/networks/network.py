@@ -433,6 +433,23 @@ class Network(Record):
 
         return torch_module(self, seed)
 
+    def to_torch_code(
+        self, path: str | os.PathLike[str] | None = None, *, about: str | None = None
+    ) -> str:
+        """Return the module that `to_torch` gives as Python source code that needs torch alone, not
+        flash, and write it where a path is given; see `Architecture.to_torch_code`.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted, or a row is of a kind that no family has: it says how
+            much is computed, not what.
+        """
+        from .writing.torch_code.file import code
+        from .writing.torch_code.rows import of_network
+
+        return code(lambda told: of_network(self, told), path, about)
+
     def to_onnx(
         self,
         path: str | os.PathLike[str],

@@ -24,13 +24,16 @@ from ..errors import ArgumentError, ArgumentTypeError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, TypeVar, overload
+    from typing import Any, Literal, TypeVar, overload
 
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
+    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
     from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..networks.cell_networks import Net
     from .evidence import Evidence, Report
     from .grown import Grown
@@ -421,6 +424,44 @@ class AccuracyPredictor(Record, Reported):
             numbers = {"a": self.a, "b": self.b, "c": self.c}
         told = () if self.report is None else self.report._parts()
         return [f"accuracy predictor of kind {self.kind}", facts(numbers), *told]
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw predictions of left-out networks beside what was measured, with 90 % intervals, and
+        how simple baselines rank.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ArgumentError
+            If the predictor does not hold the networks that it was fitted on.
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ..base.checks import choice
+        from ..charts.chart import ENGINES
+        from .charted import chart_of
+
+        choice("engine", engine, ENGINES)
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .charted import charts_of
+
+        return charts_of(self)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the predictor as JSON; with a path, write it there too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..charts.chart import Axis, Bars, Chart, Intervals, Line, Panel, Rule, Texts
+from ..charts.chart import Axis, Bars, Chart, Intervals, Line, Panel, Points, Rule, Texts
 from ..errors import ArgumentError
 from .axes import objective_axis
 from .screen import costs_of, quantity
@@ -86,7 +86,7 @@ def budgets_panel(result: SearchResult[Any]) -> Panel | None:
             range(len(rows)),
             used,
             name="used",
-            colour=0,
+            colour=-2,
             flat=True,
             how="over",
             hover=texts,
@@ -125,24 +125,21 @@ def trace_panel(result: SearchResult[Any]) -> Panel | None:
             count.append(float(evaluations))
             best.append(value)
     hover = [f"after {a:,.0f} evaluations: {b:.6g}" for a, b in zip(count, best, strict=True)]
-    count.append(float(max(result.nfev, count[-1])))
-    best.append(best[-1])
-    hover.append(f"the end, after {result.nfev:,} evaluations: {best[-1]:.6g}")
+    end = float(max(result.nfev, count[-1]))
     marks: list[Any] = [
         Line(
-            count,
-            best,
+            [*count, end],
+            [*best, best[-1]],
             name=f"best so far, {result.method}",
             colour=0,
             steps="after",
-            marked=len(best) <= 60,
-            hover=hover,
-        )
+        ),
+        Points(count, best, colour=0, hover=hover),
     ]
     bound = result.upper_bound
     if bound is not None:
         gap = "" if result.proven else f", {100 * gap_between(best[-1], bound):.3g} % above"
         marks.append(Rule(bound, name=f"no network is better: {bound:.6g}{gap}"))
     axis = objective_axis(result)
-    spread = count[-1] > 30.0 * max(1.0, count[0])
+    spread = end > 30.0 * max(1.0, count[0])
     return Panel(marks, x=Axis("evaluations", log=spread, whole=True), y=axis)

@@ -390,6 +390,31 @@ class SearchResult(Record, Reported, Generic[N]):
             options["module"] = self.to_torch(weights=options.pop("weights"))
         self._found("to_onnx()").to_onnx(path, **options)
 
+    def to_torch_code(
+        self, path: str | os.PathLike[str] | None = None, *, about: str | None = None
+    ) -> str:
+        """Return the network found as Python source code that needs torch alone, not flash, and
+        write it where a path is given: see `Architecture.to_torch_code`.
+
+        Its docstring says for what it was found, and what it costs there, unless `about` says
+        something else.
+
+        Raises
+        ------
+        ArgumentError
+            If no network was found, or it is not one that is written as code.
+        """
+        found: Any = self._found("to_torch_code()")
+        write = getattr(found, "to_torch_code", None)
+        if write is None:
+            raise ArgumentError(f"to_torch_code(): a {type(found).__name__} is not written as code")
+        if about is None:
+            from .screen import found_for
+
+            about = found_for(self)
+        code: str = write(path, about=about)
+        return code
+
     def _found(self, what: str) -> Net:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "called",
+    "costs_of",
     "count",
+    "found_for",
+    "headline",
+    "network_parts",
     "parts",
+    "percent_of",
+    "proof_line",
     "quantity",
     "screen",
     "table",
@@ -46,7 +52,7 @@ def parts(result: SearchResult[Any]) -> list[Part]:
     if result.x is None:
         lines += _refusal(result)
     else:
-        lines += [_headline(result), "", *_cells(result), "", *_costs(result), ""]
+        lines += [headline(result), "", *network_parts(result), "", *_costs(result), ""]
         if result.accelerator is not None:
             from .accelerator import accelerator_parts
 
@@ -56,7 +62,7 @@ def parts(result: SearchResult[Any]) -> list[Part]:
 
             lines += [*alternatives(result), ""]
     lines += [f"where {one}" for one in result.where]
-    lines.append(_proof_line(result))
+    lines.append(proof_line(result))
     lines += _binding(result)
     if result.stopped:
         lines.append(f"stopped by {result.stopped}")
@@ -68,6 +74,27 @@ def parts(result: SearchResult[Any]) -> list[Part]:
         lines += [f"note: {said}" for said in result.message.split("; ")[1:]]
     lines += [f"note: {flag}" for flag in result.flags]
     return lines
+
+
+def found_for(result: SearchResult[Any]) -> str:
+    """Return for what a network was found, as paragraphs for a file of it."""
+    said = headline(result)
+    told = f", {said}" if said else ""
+    first = f"Found by flash ({result.method}) for {result.target}: {result.status}{told}."
+    tables: list[Part] = [
+        ([row[:4] for row in part[0]], part[1], part[2]) if not isinstance(part, str) else part
+        for part in _costs(result)
+    ]
+    if result.accelerator is not None:
+        from .accelerator import accelerator_parts
+
+        tables += accelerator_parts(result.accelerator)
+        if result.accelerator["cell_bits"]:
+            bits = ", ".join(map(str, result.accelerator["cell_bits"]))
+            tables.append(f"bits of the cells there: {bits}; torch computes in float32")
+    lines = [f"  {line}" for line in text(tables).splitlines()]
+    ending = [*(f"where {one}" for one in result.where), proof_line(result)]
+    return "\n\n".join([first, "\n".join(lines), "\n".join(ending)])
 
 
 def count(value: int) -> str:
@@ -85,7 +112,7 @@ def quantity(value: float, unit: str = "") -> str:
     return f"{text} {unit}" if unit else text
 
 
-def _percent(part: float, whole: float) -> float:
+def percent_of(part: float, whole: float) -> float:
     """Return a percentage of one decimal, 100.0 only for what is used up wholly."""
     percent = round(100 * (part / whole), 1)
     return 99.9 if percent >= 100 and part < whole else percent
@@ -94,7 +121,7 @@ def _percent(part: float, whole: float) -> float:
 def used_percent(result: SearchResult[Any]) -> list[tuple[str, float]]:
     """Return (label, percent used) of each upper budget."""
     return [
-        (label, _percent(value, limit))
+        (label, percent_of(value, limit))
         for label, field, value, limit in costs_of(result)
         if limit is not None and field != "accuracy"
     ]
@@ -117,7 +144,8 @@ def costs_of(result: SearchResult[Any]) -> list[tuple[str, str, float, float | N
     return found
 
 
-def _headline(result: SearchResult[Any]) -> str:
+def headline(result: SearchResult[Any]) -> str:
+    """Return what was found in a line: accuracy, NN-Degree, and what else was maximised."""
     parts = []
     told = result.scored_by or ""
     if result.accuracy is not None and _is_score(result):
@@ -163,7 +191,8 @@ def _is_score(result: SearchResult[Any]) -> bool:
     return (result.scored_by or "").startswith("function ")
 
 
-def _cells(result: SearchResult[Any]) -> list[Part]:
+def network_parts(result: SearchResult[Any]) -> list[Part]:
+    """Return the network that was found: a table of its cells or blocks, and its input."""
     found: Any = result.architecture
     if found is None:  # for the type checker: the caller has a network
         return []
@@ -241,7 +270,7 @@ def _costs(result: SearchResult[Any]) -> list[Part]:
         if ends is not None:
             row[2] = f"({_end(ends[0], field)} to {_end(ends[1], field)}, 90 %)"
         if limit is not None and field != "accuracy":
-            percent = _percent(value, limit)
+            percent = percent_of(value, limit)
             bar = "#" * int(percent / 100 * _BAR)
             row[3:] = [f"of {quantity(limit, unit)}", f"{percent:.1f} %", bar.ljust(_BAR, ".")]
         elif limit is not None:
@@ -293,7 +322,8 @@ def _titles(changes: int) -> list[str]:
     ]
 
 
-def _proof_line(result: SearchResult[Any]) -> str:
+def proof_line(result: SearchResult[Any]) -> str:
+    """Return what is proven of an answer, or that nothing is."""
     of = f"of {count(result.space.size)} configurations"
     if result.accelerator is not None:
         of = f"of {count(result.accelerator['joint'])} networks on accelerators"

@@ -31,6 +31,7 @@ __all__ = [
     "RESOLUTION",
     "choices_at",
     "checked_row",
+    "checked_rows",
     "digits_of",
     "flat_of",
     "flats_of",
@@ -113,6 +114,31 @@ def checked_row(space: Any, row: Any) -> Row:
     result = in_range(space.variables, space.lengths, row)
     used = _used(space, result[COUNT])
     return (*result[:used], *[0] * (len(result) - used))
+
+
+def checked_rows(space: Any, rows: Any) -> Any:
+    """Return many rows of users as an int64 array, each as `checked_row` has it.
+
+    Lists of plain integers are looked at all at once; anything else row by row.
+    """
+    from itertools import chain
+
+    import numpy as np
+
+    lengths = np.array(space.lengths, dtype=np.int64)
+    if space.numbering is None and isinstance(rows, (list, tuple)) and rows:
+        lists = set(map(type, rows)) <= {list, tuple} and set(map(len, rows)) == {len(lengths)}
+        if lists and set(map(type, chain.from_iterable(rows))) == {int}:
+            try:
+                x = np.array(rows, dtype=np.int64)
+            except OverflowError:  # what follows names it
+                x = None
+            if x is not None and ((x >= 0) & (x < lengths)).all():
+                used = np.array([_used(space, count) for count in range(len(space.cells))])
+                x[np.arange(len(lengths)) >= used[x[:, COUNT]][:, None]] = 0
+                return x
+    checked = [checked_row(space, row) for row in rows]
+    return np.array(checked, dtype=np.int64).reshape(len(checked), len(lengths))
 
 
 def in_range(variables: Sequence[str], lengths: Sequence[int], row: Any) -> list[int]:

@@ -10,16 +10,19 @@ from .reading import name_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Iterator, Sequence
+    from typing import Any, Literal, overload
 
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as PlotlyFigure
     from typing_extensions import TypeVar
 
     from ..base.html import Part
     from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import Net
 
@@ -149,6 +152,50 @@ class Suggestion(Record, Reported, Generic[N]):
         if self.best_row is None or self.best_accuracy is None:
             return None
         return self.space.decode(self.best_row), self.best_accuracy
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(
+            self, engine: Literal["matplotlib"] = "matplotlib", *, metric: str | None = None
+        ) -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"], *, metric: str | None = None) -> PlotlyFigure: ...
+
+    def plot(
+        self, engine: str = "matplotlib", *, metric: str | None = None
+    ) -> Figure | PlotlyFigure:
+        """Draw what is expected of each network, with 90 % intervals, beside the best measured one.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+        metric : str, optional
+            Of `costs`, which it is drawn against; default the first that has a budget, else the
+            first.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ArgumentError
+            If nothing is expected of them: they were drawn at random.
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ..base.checks import choice
+        from ..charts.chart import ENGINES
+        from .charted import chart_of
+
+        choice("engine", engine, ENGINES)
+        return chart_of(self, metric).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .charted import charts_of
+
+        return charts_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; what is NaN or infinite is None."""

@@ -323,6 +323,7 @@ def test_odd_values_are_refused_by_flash_itself(label: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "label", ["measure", "export_measuring", "train", "train_supernet", "to_torch", "to_onnx",
+              "to_torch_code",
               "layer_harness",
               "Network.from_torch", "Supernet.load", "SearchResult.to_torch", "sensitivities",
               "quantised", "best_measured", "Sensitivities.from_json", "Sensitivities.from_dict",
@@ -367,6 +368,7 @@ def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
         ),
         "to_torch": (net.to_torch, {}),
         "to_onnx": (net.to_onnx, {"path": "net.onnx"}),
+        "to_torch_code": (net.to_torch_code, {"path": "net.py"}),
         "Network.from_torch": (
             flash.Network.from_torch, {"module": net.to_torch(), "input_shape": (3, 8, 8)},
         ),

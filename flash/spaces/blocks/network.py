@@ -201,6 +201,30 @@ class BlockNetwork(Record):
             load_weights(module, weights)
         return module
 
+    def to_torch_code(
+        self, path: str | os.PathLike[str] | None = None, *, about: str | None = None
+    ) -> str:
+        """Return the network as Python source code that needs torch alone, not flash, and write
+        it where a path is given; see `Architecture.to_torch_code`.
+
+        Initial weights are torch's own where a function of yours makes a block.
+
+        Raises
+        ------
+        MissingExtraError
+            If torch is not installed: blocks are read as torch modules.
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted, or a block is made of other modules than torch's layers
+            in `torch.nn.Sequential` and flash's blocks: it is named.
+        """
+        from ...base.extras import require
+        from ...networks.writing.torch_code.file import code
+
+        require("to_torch_code()", "torch", "torch")
+        from .code import of_block_network
+
+        return code(lambda told: of_block_network(self, told), path, about)
+
     def to_onnx(
         self,
         path: str | os.PathLike[str],
