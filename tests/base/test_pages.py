@@ -1,4 +1,4 @@
-"""Pages of one file: well-formed, escaped, small enough, the same each time, nothing from outside."""
+"""Pages of one file: well-formed, escaped, small enough, the same each time."""
 
 from __future__ import annotations
 

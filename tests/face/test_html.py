@@ -156,7 +156,7 @@ ONE: dict[str, Callable[[], Any]] = {
     "BlockNetwork": lambda: flash.ViT().decode(0),
 }
 # Of these one takes a training or torch: that they show as those above do is all that is looked at.
-DEAR = {"Supernet", "SupernetEvaluator", "TrainingEvaluator"}
+DEAR = {"Explorer", "Supernet", "SupernetEvaluator", "TrainingEvaluator"}
 
 
 def test_every_public_class_shows_itself() -> None:
