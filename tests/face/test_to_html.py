@@ -157,5 +157,5 @@ def test_a_cost_s_page_may_have_the_longest_layers_alone() -> None:
     assert f"{len(cost.by_layer) - 2} more" in html
     again = flash.Cost.from_json(cost.to_json())
     assert again == cost
-    with pytest.raises(flash.FlashError, match="lacks the key .energy_mj."):
+    with pytest.raises(flash.FlashError, match="lacks the key"):
         flash.Cost.from_dict({"latency_ms": 1.0})
