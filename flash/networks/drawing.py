@@ -281,15 +281,15 @@ def _cell_panel(net: CellNetwork) -> Panel:
     for node in range(2, len(net.blocks) + 2):
         a, b = at[node]
         marks.append(Links([a + half[0]], [b], [end[0] - half[0]], [end[1]], colour=-2, dash="dot"))
-    kinds = {"input": (0, 1), "block: two operators, added": tuple(range(2, len(names)))}
-    for colour, (kind, nodes) in enumerate(kinds.items()):
+    kinds = {"input": range(2), "block: two operators, added": range(2, len(names))}
+    for colour, (kind, members) in enumerate(kinds.items()):
         marks.append(
             Boxes(
-                [at[k][0] - half[0] for k in nodes],
-                [at[k][0] + half[0] for k in nodes],
-                [at[k][1] - half[1] for k in nodes],
-                [at[k][1] + half[1] for k in nodes],
-                texts=[names[k] for k in nodes],
+                [at[k][0] - half[0] for k in members],
+                [at[k][0] + half[0] for k in members],
+                [at[k][1] - half[1] for k in members],
+                [at[k][1] + half[1] for k in members],
+                texts=[names[k] for k in members],
                 name=kind,
                 colour=colour,
             )

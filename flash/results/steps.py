@@ -13,6 +13,7 @@ from .screen import quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from typing import Any
 
     import numpy as np
@@ -59,8 +60,8 @@ class Steps(Record):
 def steps_of(
     result: SearchResult[Any],
     budget: str,
-    target: Target | str | None = None,
-    predictor: AccuracyPredictor | str | None = None,
+    target: Target | str | os.PathLike[str] | None = None,
+    predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
 ) -> Steps:
     """Return the exact steps of a result's objective along a budget.
 
@@ -89,7 +90,8 @@ def steps_of(
         others["codesign"] = True
     from ..fronts.finding import pareto
 
-    front = pareto(result.space, own, [goal, term], predictor=told, **others)
+    space: Any = result.space
+    front: ParetoFront = pareto(space, own, [goal, term], predictor=told, **others)
     if not len(front):
         raise ArgumentError(f"there are no steps: {front.message}")
     return _steps(budget, front, goal, term)
