@@ -6,13 +6,13 @@ import os
 
 from ..base.checks import parse_json
 from ..base.extras import need_pyarrow
-from ..base.names import BUDGET_OF, COSTS, COUNTS, MAXIMA, TERMS, UNITS, Metric
+from ..base.names import BUDGET_OF, COSTS, COUNTS, LABELS, MAXIMA, TERMS, UNITS, Metric
 from ..errors import ArgumentError, FormatError
 from ..hardware.target import Target
 from ..predictors.predictor import AccuracyPredictor
 from ..problem.compiling import compile_any
 from ..results.result import no_result, result_at
-from ..results.screen import LABELS, count
+from ..results.screen import count
 from ..spaces.index import row_at, rows_of
 from ..spaces.space import SearchSpace
 from ..sweeps.store import read_manifest

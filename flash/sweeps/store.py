@@ -311,29 +311,6 @@ class Store:
             )
 
 
-def read_manifest(folder: str) -> dict[str, Any]:
-    """Return the manifest of a sweep's folder.
-
-    Raises
-    ------
-    FormatError
-        If it is damaged.
-    OSError
-        If there is none.
-    """
-    path = os.path.join(folder, MANIFEST)
-    try:
-        data = parse_json(read_text(path, "the manifest"), path)
-        body = {k: v for k, v in data.items() if k != "sha256"}
-        good = data["sha256"] == _checksum(body) and data["format"] == FORMAT
-    except (FormatError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"{path} is damaged: {error}") from None
-    if not good:
-        raise FormatError(f"{path} is damaged: its checksum or format is not this flash's")
-    found: dict[str, Any] = data
-    return found
-
-
 def _checksum(data: Any) -> str:
     text = json.dumps(data, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

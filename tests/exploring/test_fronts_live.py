@@ -48,7 +48,7 @@ def test_long_skylines() -> None:
 
 @pytest.mark.parametrize("k", [2, 3])
 def test_many_points_are_ruled_out_first(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    costs = np.random.default_rng(k).integers(0, 300, (k, 30_000)).astype(float)
+    costs = [*np.random.default_rng(k).integers(0, 300, (k, 30_000)).astype(float)]
     expected = best_of(costs)
     monkeypatch.setattr(skylines, "MANY", 1000)
     monkeypatch.setattr(skylines, "SAMPLE", 500)
