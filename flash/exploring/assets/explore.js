@@ -510,5 +510,5 @@
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     explore: { collect, told, reasoned, drawn, wrong, viewed },
   });
-  window.flashExplore = { valueAt, placeOf, rounded, lanes };
+  window.flashExplore = { valueAt, settings: () => settings };
 })();
