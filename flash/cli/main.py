@@ -342,6 +342,15 @@ def _compare(args: Namespace) -> int:
     return compare(args)
 
 
+# explore
+
+
+def _explore(args: Namespace) -> int:
+    from .explore import explore
+
+    return explore(args)
+
+
 # report
 
 
@@ -456,6 +465,7 @@ _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "fit": _fit,
     "export": _export,
     "compare": _compare,
+    "explore": _explore,
     "report": _report,
     "targets": _targets,
     "info": _info,

@@ -75,6 +75,8 @@ commands:
                flash export runs/densenet --onnx best.onnx
   compare    run the search methods of other papers on the same problem
                flash compare densenet rram --max-latency-ms 4 --seeds 3 --max-evals 500
+  explore    a page on this machine: move budgets, and the proven network follows
+               flash explore densenet rram
   report     one page of all that a folder of results holds
                flash report runs --out runs.html
   targets    the hardware that flash knows, or one target in full
@@ -346,6 +348,13 @@ def _prepare_compare(parser: ArgumentParser) -> None:
     _space_options(parser)
 
 
+def _prepare_explore(parser: ArgumentParser) -> None:
+    from .explore import prepare_explore
+
+    prepare_explore(parser)
+    _space_options(parser)
+
+
 def _prepare_report(parser: ArgumentParser) -> None:
     from .report import prepare_report
 
@@ -400,6 +409,7 @@ _PREPARE = {
     "fit": _prepare_fit,
     "export": _prepare_export,
     "compare": _prepare_compare,
+    "explore": _prepare_explore,
     "report": _prepare_report,
     "targets": _prepare_targets,
     "info": _prepare_info,

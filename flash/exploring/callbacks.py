@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from ..errors import FlashError
 from .page import all_controls, pictures_of
-from .pictures import drawing_of, front_figure, front_key, nothing, picture_of
+from .pictures import drawing_of, front_figure, front_key, layers_of, nothing, picture_of
 from .state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from .shown import Answer, Change, Explained, FrontView, Measure
@@ -57,8 +57,8 @@ def _clientside(app: Any, source: Source) -> None:
     from dash import State as Held
 
     count = len(all_controls(source))
-    places = [("place-%d" % i, "value") for i in range(count)]
-    texts = [("limit-%d" % i, "value") for i in range(count)]
+    places = [(f"place-{i}", "value") for i in range(count)]
+    texts = [(f"limit-{i}", "value") for i in range(count)]
     others = [("codesign", "value"), ("fronts", "value"), ("target", "value"), ("where", "value")]
     own = [*places, *texts, *others]
     app.clientside_callback(
@@ -69,10 +69,8 @@ def _clientside(app: Any, source: Source) -> None:
         Held("settings", "data"),
     )
     for store in ("told", "reasoned", "drawn", "wrong"):
-        app.clientside_callback(
-            ClientsideFunction("explore", store),
-            Input(store, "data"),
-        )
+        app.clientside_callback(ClientsideFunction("explore", store), Input(store, "data"))
+    app.clientside_callback(ClientsideFunction("explore", "viewed"), Input("view", "value"))
 
 
 def _state_of(source: Source, query: str) -> tuple[State, list[str]]:
@@ -88,9 +86,7 @@ def _answers(app: Any, source: Source) -> None:
     from dash import Input, Output
     from dash.exceptions import PreventUpdate
 
-    @app.callback(
-        Output("told", "data"), Input("ask-answer", "data"), prevent_initial_call=True
-    )  # type: ignore[untyped-decorator]
+    @app.callback(Output("told", "data"), Input("ask-answer", "data"), prevent_initial_call=True)  # type: ignore[untyped-decorator]
     def answered(asked: dict[str, Any]) -> dict[str, Any]:
         if not asked:
             raise PreventUpdate
@@ -166,11 +162,20 @@ def _reasons(app: Any, source: Source) -> None:
             own = _own_answer(source, state, source.answer(state, asked["n"]))
             done["cards"] = [_explained(one) for one in source.explain(state, asked["n"])]
             done["command"], done["python"] = source.command(state), source.python(state)
-            drawn = drawing_of(own.result) if own.found else None
-            figure, said = drawn or (nothing(own.headline or own.error), "")
+            figure, said = _drawn(source, state, own, asked.get("view"))
             return [figure, {**done, "said": said}]
         except Exception as error:
             return [no_update, {**done, "messages": [said_of(error)]}]
+
+
+def _drawn(source: Source, state: State, own: Answer, view: Any) -> tuple[dict[str, Any], str]:
+    """Return the drawing of the network that is looked at, or of its layers' costs."""
+    if not own.found:
+        return nothing(own.headline or own.error), ""
+    if view == "layers":
+        cost = source.costs(state)[source.targets.index(own.target)]
+        return layers_of(cost) or (nothing("no costs layer by layer"), "")
+    return drawing_of(own.result) or (nothing(""), "")
 
 
 def _explained(one: Explained) -> dict[str, Any]:
@@ -215,10 +220,18 @@ def _fronts(app: Any, source: Source) -> None:
             key = front_key(view)
             if key == asked.get("key"):
                 return [no_update, no_update, done]
-            done |= {"key": key, "said": view.error or view.message, "offers": _changes(view.offers)}
+            done |= {
+                "key": key,
+                "said": view.error or view.message,
+                "offers": _changes(view.offers),
+            }
             return [front_figure(view), max(len(view.places) - 1, 0), done]
         except Exception as error:
-            return [nothing(""), no_update, {**done, "key": "", "said": said_of(error), "offers": []}]
+            return [
+                nothing(""),
+                no_update,
+                {**done, "key": "", "said": said_of(error), "offers": []},
+            ]
 
     @app.callback(
         Output("along-said", "children"),
@@ -231,12 +244,8 @@ def _fronts(app: Any, source: Source) -> None:
         if view is None or not view.places:
             return ""
         place = min(max(int(float(value or 0)), 0), len(view.places) - 1)
-        number = f"{place + 1} of {len(view.places):,}"
-        told = [
-            f"{goal.label} {view.columns[goal.name][place]:.5g} {goal.unit}".strip()
-            for goal in view.goals
-        ]
-        return f"{number}: {', '.join(told)}"
+        told = view.texts[place].partition("\n")[0]
+        return f"{place + 1:,} of {len(view.places):,}: {told}"
 
     @app.callback(
         Output("load", "data"),

@@ -7,6 +7,7 @@ are. All sliders are alike, whatever they move: a budget, a weight, a level of c
 from __future__ import annotations
 
 from ..base.record import Record
+from .pictures import nothing
 from .state import WEIGHT
 
 TYPE_CHECKING = False
@@ -14,20 +15,23 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .source import Source
-    from .state import State
 
 __all__ = ["INDEX", "STEPS", "Control", "all_controls", "layout_of", "pictures_of"]
 
 STEPS = 1000  # places of a slider
 MOST_WEIGHT = 3.0
 
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath "
+    "fill='%230072B2' d='M9 0 3 9h4l-1 7 7-10H8z'/%3E%3C/svg%3E"
+)
 INDEX = """\
 <!DOCTYPE html>
 <html lang="en">
 <head>
 {%metas%}
 <title>{%title%}</title>
-<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath fill='%230072B2' d='M9 0 3 9h4l-1 7 7-10H8z'/%3E%3C/svg%3E">
+<link rel="icon" href="{icon}">
 {%css%}
 </head>
 <body>
@@ -39,7 +43,7 @@ INDEX = """\
 </footer>
 </body>
 </html>
-"""
+""".replace("{icon}", ICON)
 
 
 class Control(Record):
@@ -89,20 +93,45 @@ def controls_of(source: Source) -> dict[str, list[Control]]:
         sum_of = source.kind == "choices"  # of which the least is looked for
         low, high = (0.0, MOST_WEIGHT) if one.greatest or sum_of else (-MOST_WEIGHT, 0.0)
         weights.append(
-            Control(WEIGHT + one.name, one.label, "", low, high, greatest=high == 0.0,
-                    none="not weighed", steps=30)  # fmt: skip
+            Control(
+                WEIGHT + one.name,
+                one.label,
+                "",
+                low,
+                high,
+                greatest=high == 0.0,
+                none="not weighed",
+                steps=30,
+            )
         )
     further = []
     if source.confidences:
         low, high = min(source.confidences), max(source.confidences)
         further.append(
-            Control("confidence", "confidence of costs", "", low, high, greatest=False,
-                    none="costs as they are", steps=round(100 * (high - low)))  # fmt: skip
+            Control(
+                "confidence",
+                "confidence of costs",
+                "",
+                low,
+                high,
+                greatest=False,
+                none="costs as they are",
+                steps=round(100 * (high - low)),
+            )
         )
     if source.coarser:
         further.append(
-            Control("epsilon", "points left out of the front", "", 0.001, 0.1, log=True,
-                    greatest=False, none="none: exact", steps=40)  # fmt: skip
+            Control(
+                "epsilon",
+                "points left out of the front",
+                "",
+                0.001,
+                0.1,
+                log=True,
+                greatest=False,
+                none="none: exact",
+                steps=40,
+            )
         )
     return {"budgets": budgets, "weights": weights, "further": further}
 
@@ -162,11 +191,6 @@ def layout_of(source: Source) -> Any:
 def _head(source: Source) -> Any:
     from dash import html
 
-    facts = [
-        html.Div([html.Dt(name), html.Dd(value)], className="fact")
-        for name, value in source.facts
-        if name not in source.targets and value not in source.title
-    ]
     exports = [
         html.Button(text, id={"type": "export", "what": name}, n_clicks=0, className="item")
         for name, text in (*source.exports, *pictures_of(source))
@@ -174,13 +198,13 @@ def _head(source: Source) -> Any:
     return html.Header(
         [
             html.Div([html.Span("flash", className="brand"), html.H1(source.title)]),
-            html.Dl(facts, className="facts"),
             html.Div(
                 [
                     html.Span(id="copied", role="status", className="copied"),
-                    html.Button("Copy link", className="quiet", **{"data-copy": "link"}),
-                    html.Button("Copy command", className="quiet", **{"data-copy": "command"}),
-                    html.Button("Copy Python", className="quiet", **{"data-copy": "python"}),
+                    *[
+                        html.Button(f"Copy {said}", className="quiet", **{"data-copy": name})
+                        for name, said in COPIED.items()
+                    ],
                     html.Details(
                         [html.Summary("Save as"), html.Div(exports, className="menu")],
                         className="saves",
@@ -279,6 +303,10 @@ def _controls(source: Source) -> Any:
     )
     open_ = bool(source.confidences or source.codesign or source.conditional)
     parts.append(html.Div(_fold("Certainty and conditions", more), hidden=not open_))
+    facts = [
+        html.Div([html.Dt(name), html.Dd(value)], className="fact") for name, value in source.facts
+    ]
+    parts.append(_fold("What is explored", [html.Dl(facts, className="facts")]))
     return html.Aside(parts, className="controls", **{"aria-label": "What is asked"})
 
 
@@ -306,12 +334,18 @@ def _main(source: Source) -> Any:
             html.Section(
                 [
                     html.H2("The same elsewhere"),
-                    html.P("In a shell", className="note"),
-                    html.Pre(id="command", tabIndex=0),
-                    html.P("In Python", className="note"),
-                    html.Pre(id="python", tabIndex=0),
+                    *[
+                        html.Div(
+                            [
+                                html.P(said, className="note"),
+                                html.Pre(id=name, tabIndex=0, role="group", **{"aria-label": said}),
+                            ]
+                        )
+                        for name, said in (("command", "In a shell"), ("python", "In Python"))
+                    ],
                 ],
                 className="panel elsewhere",
+                id="elsewhere",
             ),
         ],
         className="single" if single else "several",
@@ -349,7 +383,15 @@ def _card(source: Source, number: int, name: str) -> Any:
     )
 
 
+COPIED = {"link": "link", "command": "command", "python": "Python"}
 GRAPH = {"displaylogo": False, "displayModeBar": False, "responsive": True, "showTips": False}
+
+
+def _graph(name: str) -> Any:
+    from dash import dcc, html
+
+    graph = dcc.Graph(id=name, figure=nothing(""), config=GRAPH, responsive=True)
+    return html.Div(graph, className="graph")
 
 
 def _front(source: Source) -> Any:
@@ -383,7 +425,7 @@ def _front(source: Source) -> Any:
                 role="group",
                 **{"aria-label": "Two or three objectives"},
             ),
-            html.Div(dcc.Graph(id="front", config=GRAPH, responsive=True), className="graph"),
+            _graph("front"),
             html.P(id="front-said", className="note", role="status"),
             html.Div(id="front-offers", className="offers"),
             html.Div(
@@ -411,14 +453,27 @@ def _network(source: Source) -> Any:
             html.H2(said),
             html.Div(
                 [
-                    html.Div(dcc.Graph(id="drawing", config=GRAPH, responsive=True),
-                             className="graph"),  # fmt: skip
+                    html.Div(
+                        dcc.RadioItems(
+                            id="view",
+                            options=[
+                                {"label": "drawing", "value": "drawing"},
+                                {"label": "time and energy of its layers", "value": "layers"},
+                            ],
+                            value="drawing",
+                            className="chips",
+                        ),
+                        role="group",
+                        **{"aria-label": "What is drawn"},
+                    ),
+                    _graph("drawing"),
                     html.P(id="drawing-said", className="note"),
                 ],
                 hidden=not has_drawing(source),
             ),
-            html.Div(id="parts", className="parts", tabIndex=0, role="group",
-                     **{"aria-label": said}),  # fmt: skip
+            html.Div(
+                id="parts", className="parts", tabIndex=0, role="group", **{"aria-label": said}
+            ),
         ],
         className="panel network",
     )

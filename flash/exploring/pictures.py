@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..charts.chart import BLACK, Axis, Chart, Line, Panel, Points
+from ..charts.chart import BLACK, GREY, Axis, Chart, Line, Panel, Points
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from .source import Source
     from .state import State
 
-__all__ = ["HERE", "drawing_of", "front_chart", "front_figure", "front_key", "nothing", "picture_of"]
+__all__ = [
+    "HERE", "drawing_of", "front_chart", "front_figure", "front_key",
+    "layers_of", "nothing", "picture_of",
+]  # fmt: skip
 
 HERE = "this answer"
+LAYERS = 12  # with bars of their own
 MARKED = 150  # points, up to which each is a dot on the line
 FONT = {"family": "system-ui, sans-serif", "size": 12, "color": "#1f2933"}
 
@@ -32,49 +36,75 @@ def front_chart(view: FrontView) -> Chart:
     The first objective is upright; a third is told by colour.
     """
     first, second, *third = view.goals
-    marks: list[Any] = [_points(view, first, second, third)]
+    marks: list[Any] = []
+    if view.cloud:
+        marks.append(
+            Points(
+                view.cloud[second.name],
+                view.cloud[first.name],
+                "other networks looked at",
+                colour=GREY,
+                size=3,
+            )
+        )
+    marks.append(_points(view, first, second, third))
     if view.knee is not None and view.knee in view.places:
         at = view.places.index(view.knee)
         marks.append(
             Points(
-                [view.columns[second.name][at]], [view.columns[first.name][at]], "best compromise",
-                colour=1, symbol="diamond", size=7.5, hover=[view.texts[at]], keys=[view.knee],
-            )  # fmt: skip
+                [view.columns[second.name][at]],
+                [view.columns[first.name][at]],
+                "best compromise",
+                colour=1,
+                symbol="diamond",
+                size=7.5,
+                hover=[view.texts[at]],
+                keys=[view.knee],
+            )
         )
     trained = [one for one in view.trained if _known(one, first, second)]
     if trained:
         marks.append(
             Points(
-                [_value(one, second) for one in trained], [_value(one, first) for one in trained],
-                "trained", colour=3, symbol="triangle-up", size=6.5,
+                [_value(one, second) for one in trained],
+                [_value(one, first) for one in trained],
+                "trained",
+                colour=3,
+                symbol="triangle-up",
+                size=6.5,
                 hover=[one.text for one in trained],
-            )  # fmt: skip
+            )
         )
     here = view.here or {}
     there = first.name in here and second.name in here
     marks.append(
         Points(
-            [here[second.name]] if there else [], [here[first.name]] if there else [], HERE,
-            colour=BLACK, symbol="star", size=11,
-        )  # fmt: skip
+            [here[second.name]] if there else [],
+            [here[first.name]] if there else [],
+            HERE,
+            colour=BLACK,
+            symbol="star",
+            size=11,
+        )
     )
     return Chart("", [Panel(marks, x=_axis(view, second), y=_axis(view, first))])
 
 
 def _points(view: FrontView, first: Goal, second: Goal, third: Sequence[Goal]) -> Points | Line:
+    name = "proven trade-offs" if view.exact else "trade-offs"
     if not third:
         # steps: between two points nothing is better than the first
         order = sorted(range(len(view.places)), key=view.columns[second.name].__getitem__)
         return Line(
             [view.columns[second.name][k] for k in order],
             [view.columns[first.name][k] for k in order],
-            "proven trade-offs", colour=0, hover=[view.texts[k] for k in order],
+            name, colour=0, hover=[view.texts[k] for k in order],
             keys=[view.places[k] for k in order], width=1.8, marked=len(order) <= MARKED,
             steps="before" if second.greatest else "after", most=len(order),
         )  # fmt: skip
     shade = None if not third else view.columns[third[0].name]
     return Points(
-        view.columns[second.name], view.columns[first.name], "proven trade-offs", colour=0,
+        view.columns[second.name], view.columns[first.name], "", colour=0,
         hover=view.texts, keys=view.places, shade=shade,
         scale=_axis(view, third[0]) if third else None, size=4.5,
     )  # fmt: skip
@@ -150,6 +180,18 @@ def nothing(said: str) -> dict[str, Any]:
         {"text": said, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}
     ]
     return figure
+
+
+def layers_of(cost: Any) -> tuple[dict[str, Any], str] | None:
+    """Return what a network's layers take, and what is to be said of it; None of no cost."""
+    from ..hardware._cost_chart import chart_of
+
+    if cost is None:
+        return None
+    chart = chart_of(cost, LAYERS)
+    figure = page_figure(chart.replace(title="", notes=()))
+    figure["layout"]["margin"] = {"l": 150, "r": 10, "t": 44, "b": 40}
+    return figure, "; ".join(chart.notes)
 
 
 def drawing_of(result: Any) -> tuple[dict[str, Any], str] | None:

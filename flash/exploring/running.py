@@ -142,9 +142,10 @@ def explore(
         of a sweep.
     target : Target, or str or path, or a list of them
         Of a space; several stand side by side.
-    max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs, max_memory_kib, max_weights_kib, \
-min_accuracy, min_nn_degree : float, optional
+    max_latency_ms, max_energy_mj, max_area_mm2 : float, optional
         Budgets at the opening.
+    max_params, max_macs, max_memory_kib, max_weights_kib : float, optional
+    min_accuracy, min_nn_degree : float, optional
     where : str or list of str, optional
         Conditions at the opening.
     objective : str or dict

@@ -317,7 +317,7 @@
     if (data.cards) here = data.here;
     painted(() => {
       move();
-      lanes.reasons.ask({ query: data.query });
+      lanes.reasons.ask({ query: data.query, view: view() });
       lanes.front.ask({ query: data.query, key: shown });
       settle();
     });
@@ -340,6 +340,22 @@
     );
   }
 
+  const view = () => document.querySelector("#view input:checked")?.value ?? "drawing";
+  let seen = "drawing";
+
+  function viewed(value) {
+    if (current !== null && value !== seen) lanes.reasons.ask({ query: current, view: value });
+    seen = value;
+  }
+
+  function doubts(flags) {
+    const lines = flags.map((text) => made("p", text, "flag"));
+    if (lines.length < 3) return lines;
+    const fold = made("details", null, "doubts");
+    fold.append(made("summary", `${lines.length} doubts about these costs`), ...lines);
+    return [fold];
+  }
+
   function explained(card) {
     const found = [];
     if (card.conflicts.length) {
@@ -359,7 +375,7 @@
     }
     if (!card.conflicts.length && !card.binds.length && card.message)
       found.push(made("p", card.message, "note"));
-    found.push(...card.flags.map((text) => made("p", text, "flag")));
+    found.push(...doubts(card.flags));
     return found;
   }
 
@@ -367,10 +383,19 @@
     if (!data) return;
     lanes.reasons.done(data.n);
     if (data.messages) messages(data.messages);
-    (data.cards ?? []).forEach((card, i) =>
-      element(`reasons-${i}`).replaceChildren(...explained(card)),
-    );
-    for (const id of ["command", "python"]) if (id in data) write(id, data[id]);
+    (data.cards ?? []).forEach((card, i) => {
+      const place = element(`reasons-${i}`);
+      const open = Boolean(place.querySelector("details[open]"));
+      place.replaceChildren(...explained(card));
+      const fold = place.querySelector("details");
+      if (fold) fold.open = open;
+    });
+    for (const id of ["command", "python"]) {
+      if (!(id in data)) continue;
+      write(id, data[id]);
+      element(id).parentElement.hidden = !data[id];
+      document.querySelector(`button[data-copy="${id}"]`).disabled = !data[id];
+    }
     if ("said" in data) write("drawing-said", data.said);
     settle();
   }
@@ -483,7 +508,7 @@
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    explore: { collect, told, reasoned, drawn, wrong },
+    explore: { collect, told, reasoned, drawn, wrong, viewed },
   });
-  window.flashExplore = { valueAt, placeOf, rounded, lanes };
+  window.flashExplore = { valueAt, settings: () => settings };
 })();
