@@ -27,16 +27,20 @@ if TYPE_CHECKING:
     from .state import State
 
 __all__ = [
+    "QUANTISED_DEGREE",
     "answer_of",
     "called",
     "changed",
     "cost_of",
+    "eased",
     "explained_of",
     "hover_of",
     "objective_of",
     "text_of",
+    "worded",
 ]
 
+QUANTISED_DEGREE = "quantised NN-Degree"  # as a reader calls it
 NOTHING_FITS = "No network meets the budgets"
 NUMBER = re.compile(r"(<=|>=|<|>|==)\s*[-+.\w]+\s*$")
 
@@ -80,8 +84,8 @@ def answer_of(
         found=found,
         proven=result.proven,
         status=result.status,
-        headline=said,
-        proof=proof_line(result),
+        headline=worded(said),
+        proof=worded(proof_line(result)),
         measures=tuple(_scores(result) + _costs(result)),
         parts=tuple(parts),
         objective=result.objective,
@@ -89,6 +93,21 @@ def answer_of(
         elapsed_s=result.elapsed_s,
         result=result,
     )
+
+
+def worded(text: str) -> str:
+    """Return a text in which NN-Degree at the bits chosen is called as a reader calls it."""
+    for name in ("quantised nn_degree", "quantised_nn_degree"):
+        text = text.replace(name, QUANTISED_DEGREE)
+    return text
+
+
+def _between(low: float, high: float) -> str:
+    """Return the ends of an interval, in as many digits as tell them apart."""
+    digits = 4
+    while low < high and digits < 9 and f"{low:.{digits}g}" == f"{high:.{digits}g}":
+        digits += 1
+    return f"{low:.{digits}g} to {high:.{digits}g}"
 
 
 def _scores(result: SearchResult[Any]) -> list[Measure]:
@@ -126,9 +145,7 @@ def _measure(
     if ends is not None:
         low, high = ends
         said = (
-            f"{100 * low:.1f} to {100 * high:.1f} %"
-            if name == "accuracy"
-            else f"{low:.4g} to {high:.4g}"
+            f"{100 * low:.1f} to {100 * high:.1f} %" if name == "accuracy" else _between(low, high)
         )
     share, of = None, ""
     if limit is not None and name == "accuracy":
@@ -173,7 +190,7 @@ def objective_of(name: str, value: float | None) -> str:
         return ""
     if name == "accuracy":
         return f"accuracy {100 * value:.2f} %"
-    return f"{'NN-Degree' if name == 'nn_degree' else name} {value:.6g}"
+    return f"{'NN-Degree' if name == 'nn_degree' else worded(name)} {value:.6g}"
 
 
 def _binds(
@@ -264,7 +281,7 @@ def hover_of(space: Any, x: Any) -> list[str]:
     if space.numbering is not None:
         for k in range(len(x)):
             told = [f"{name} {_value(one[k])}" for name, one in columns.items() if _is(one[k])]
-            texts.append("\n".join(", ".join(told[i : i + 6]) for i in range(0, len(told), 6)))
+            texts.append("\n".join(", ".join(told[i : i + 4]) for i in range(0, len(told), 4)))
         return texts
     cells: dict[str, dict[str, list[Any]]] = {}
     for name, column in columns.items():
