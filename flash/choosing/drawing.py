@@ -31,7 +31,7 @@ def chart_of(front: ChoiceFront) -> Chart:
         raise ArgumentError(f"plot(): there is no point: {front.status}, {front.message}")
     x, y = zip(*(one.values for one in front.points), strict=True)
     title = f"{len(x):,} point{'s' * (len(x) != 1)}" + ("" if front.proven else ", not proven")
-    marks = [
+    marks: list[Line | Points] = [
         Line(x, y, colour=GREY, steps="after", width=0.8),
         Points(x, y, hover=lambda i: hover(front, i)),
     ]
@@ -40,7 +40,9 @@ def chart_of(front: ChoiceFront) -> Chart:
         for name, greatest in zip(front.objectives, front.greatest, strict=True)
         if greatest
     ]
-    return Chart(title, [Panel(marks, *map(Axis, front.objectives))], notes=notes)
+    return Chart(
+        title, [Panel(marks, Axis(front.objectives[0]), Axis(front.objectives[1]))], notes=notes
+    )
 
 
 def hover(front: ChoiceFront, i: int) -> str:

@@ -7,6 +7,7 @@ import re
 from ..base.names import LABELS, LIMITED, UNITS
 from ..results.screen import (
     costs_of,
+    ends_of,
     headline,
     network_parts,
     percent_of,
@@ -102,14 +103,6 @@ def worded(text: str) -> str:
     return text
 
 
-def _between(low: float, high: float) -> str:
-    """Return the ends of an interval, in as many digits as tell them apart."""
-    digits = 4
-    while low < high and digits < 9 and f"{low:.{digits}g}" == f"{high:.{digits}g}":
-        digits += 1
-    return f"{low:.{digits}g} to {high:.{digits}g}"
-
-
 def _scores(result: SearchResult[Any]) -> list[Measure]:
     found = []
     if result.nn_degree is not None:
@@ -143,10 +136,8 @@ def _measure(
     ends = None if result.costs is not None else (result.intervals or {}).get(name)
     said = ""
     if ends is not None:
-        low, high = ends
-        said = (
-            f"{100 * low:.1f} to {100 * high:.1f} %" if name == "accuracy" else _between(low, high)
-        )
+        low, high = ends_of(ends, name)
+        said = f"{low.removesuffix(' %')} to {high}"
     share, of = None, ""
     if limit is not None and name == "accuracy":
         of = f"at least {text_of(name, limit)}"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from ..base.checks import choice
-from ..base.names import BUDGET_OF, COUNTS, UPPER
+from ..base.names import BUDGET_OF, COUNTS, TERMS, UPPER
 from ..base.record import Record, cached
 from ..charts.chart import Axis, Chart, Line, Panel, Points, Rule
+from ..charts.metrics import unit_of
 from ..errors import ArgumentError
-from .axes import WORDS, objective_axis, unit_of
+from .axes import called, objective_axis
 from .screen import quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from typing import Any
 
     import numpy as np
@@ -58,8 +60,8 @@ class Steps(Record):
 def steps_of(
     result: SearchResult[Any],
     budget: str,
-    target: Target | str | None = None,
-    predictor: AccuracyPredictor | str | None = None,
+    target: Target | str | os.PathLike[str] | None = None,
+    predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
 ) -> Steps:
     """Return the exact steps of a result's objective along a budget.
 
@@ -88,7 +90,8 @@ def steps_of(
         others["codesign"] = True
     from ..fronts.finding import pareto
 
-    front = pareto(result.space, own, [goal, term], predictor=told, **others)
+    space: Any = result.space
+    front: ParetoFront = pareto(space, own, [goal, term], predictor=told, **others)
     if not len(front):
         raise ArgumentError(f"there are no steps: {front.message}")
     return _steps(budget, front, goal, term)
@@ -100,7 +103,7 @@ def _goal(result: SearchResult[Any]) -> str:
     if name in ("accuracy", "nn_degree", "quantised nn_degree"):
         return "accuracy"
     cost = name.removeprefix("-")
-    if cost in WORDS and name != cost:
+    if cost in TERMS and name != cost:
         return cost
     raise ArgumentError(
         "the steps of a budget are those of NN-Degree, of a predictor's accuracy or of one least "
@@ -162,7 +165,7 @@ def chart_of(result: SearchResult[Any], steps: Steps) -> Chart:
         x, y = np.append(limits, max(ends) * BEYOND), np.append(objectives, objectives[-1])
     else:  # a floor: from the loosest one on, which is 0, up to the tightest
         x, y = np.append(limits, 0.0), np.append(objectives, objectives[-1])
-    name, unit = WORDS[term], unit_of(term)
+    name, unit = called(term), unit_of(term)
     marks: list[Any] = [
         Line(
             x,
@@ -208,7 +211,7 @@ def _axis(result: SearchResult[Any]) -> Axis:
     goal = _goal(result)
     if goal == "accuracy":
         return objective_axis(result)
-    return Axis(f"least {WORDS[goal]}", unit_of(goal))
+    return Axis(f"least {called(goal)}", unit_of(goal))
 
 
 def _limit(steps: Steps, k: int) -> str:
@@ -223,12 +226,13 @@ def _told(steps: Steps, k: int) -> str:
     point = int(steps.order[k])
     lines = [f"{steps.budget} {_limit(steps, k)}: {quantity(float(steps.objectives[k]))}"]
     net: Any = steps.front.architectures[point]
-    for number, cell in enumerate(getattr(net, "cells", ()), 1):
+    cells: Any = getattr(net, "cells", None)
+    for number, cell in enumerate(cells or (), 1):
         lines.append(
             f"cell {number}: "
             + ", ".join(f"{key} {value}" for key, value in cell.to_dict().items())
         )
-    if not hasattr(net, "cells"):
+    if cells is None:
         lines.append(str(net))
     return "\n".join(lines)
 
