@@ -128,10 +128,10 @@ def test_a_number_is_taken_as_it_is_written(at: Callable[..., Any]) -> None:
 
 def test_a_link_gives_the_page_again(at: Callable[..., Any]) -> None:
     query = "max_latency_ms=1.5&weight_accuracy=1&weight_energy_mj=-0.5&confidence=0.9"
-    query += "&where=depth_0+%3D%3D+depth_1&front=accuracy&front=energy_mj&front=area_mm2"
-    with at(SPACE, "rram", query=query) as page:
+    query += "&where=depth_0+%3D%3D+depth_1&front=accuracy&front=energy_mj&epsilon=0.05"
+    with at("densenet", "rram", query=query) as page:
         result = flash.search(
-            SPACE, "rram", max_latency_ms=1.5, objective={"accuracy": 1, "energy_mj": -0.5},
+            "densenet", "rram", max_latency_ms=1.5, objective={"accuracy": 1, "energy_mj": -0.5},
             confidence=0.9, where="depth_0 == depth_1",
         )  # fmt: skip
         assert shown(page)[1]["parameters"] == f"{result.params:,}"

@@ -206,6 +206,7 @@
       texts.forEach((text, i) => tell(i, text));
       // a part that cannot be read is told by the server: the link goes there as it is
       lanes.answer.ask({ query: first ? query : queryOf(texts, codesign, fronts, target, where) });
+      still();
       return out;
     }
     for (const id of ids) {
@@ -219,6 +220,7 @@
     }
     const query = queryOf(texts, codesign, fronts, target, where);
     lanes.answer.ask({ query });
+    still();
     return out;
   }
 
@@ -435,9 +437,27 @@
     });
   }
 
-  // For whoever looks on: a test, a reader of screens.
+  // For whoever looks on: a test, a reader of screens. What a person does is on its way to `collect`
+  // for a moment, or comes to nothing.
+  let stirred = 0;
+
+  function stir() {
+    clearTimeout(stirred);
+    stirred = setTimeout(still, 2 * CALM);
+    document.body.dataset.calm = "";
+  }
+
+  function still() {
+    clearTimeout(stirred);
+    stirred = 0;
+    settle();
+  }
+
+  for (const kind of ["input", "change", "pointerup", "keydown"])
+    document.addEventListener(kind, stir, true);
+
   function settle() {
-    const calm = waiting === null && Object.values(lanes).every((lane) => lane.idle);
+    const calm = !stirred && waiting === null && Object.values(lanes).every((lane) => lane.idle);
     document.body.dataset.calm = calm ? "1" : "";
     const main = document.querySelector("main");
     if (main) main.setAttribute("aria-busy", calm ? "false" : "true");
