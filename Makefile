@@ -37,18 +37,24 @@ CORE := $(shell find flash/_core -name "*.p[xy][xd]" -o -name "*.[hc]")
 STUBBED := $(subst /,.,$(basename $(shell find flash/_core -name "*.pyi")))
 SWITCHES := $(foreach s,DEBUG SANITIZE COVERAGE NATIVE,$(s)=$(FLASH_$(s)))
 TESTING := $(VENV)/.installed-test $(VENV)/.core
+# The workers share the processors: with threads of its own each would wait for the others'.
+ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PYTEST := python -m pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
+# Bytecode is written by what imports a module: compiling all of torch takes a minute.
+PIP := $(BIN)/python -m pip install --quiet --no-compile
 
 search: $(VENV)/.installed $(VENV)/.core
 	$(BIN)/flash search densenet rram --max-latency-ms 4 --max-energy-mj 0.04 --max-area-mm2 70
 
-quick: $(TESTING)
+quick:
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint mypy stubs unit-quick
 
 core: $(TESTING)
-	$(BIN)/$(PYTEST) -m "not slow" $(TESTS)
+	$(ALONE) $(BIN)/$(PYTEST) -m "not slow" $(TESTS)
 
-test: lint types unit wheel
+# The checks of types run on one processor each: beside the tests they leave none idle.
+test:
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line lint unit mypy stubs pyright wheel
 
 lint: $(TESTING)
 	$(BIN)/ruff check .
@@ -69,24 +75,30 @@ pyright: $(TESTING)
 
 # With FLASH_BROWSER set, a test that finds no browser fails.
 unit: $(TESTING) browser
-	FLASH_BROWSER="$(BROWSER)" $(BIN)/$(PYTEST)
+	FLASH_BROWSER="$(BROWSER)" $(ALONE) $(BIN)/$(PYTEST)
 
 unit-quick: $(TESTING)
-	$(BIN)/$(PYTEST) -m "not slow and not torch and not processes"
+	$(ALONE) $(BIN)/$(PYTEST) -m "not slow and not torch and not processes"
 
 # What only a wheel can show: the sdist builds and holds the tests, the wheel made from it holds the
-# whole package and runs with nothing but what it depends on, away from the source tree. What its
-# tests need beyond that is borrowed from the environment of the others (not flash, which is there
-# by a .pth file: those count in a venv's own folder alone), but for what builds the example plugin:
-# a venv's own setuptools comes before the borrowed one.
+# whole package and runs with nothing but what it depends on, away from the source tree. Since flash/
+# in the sdist is that of the tree, file by file, what the tree's build compiled of the core is taken,
+# but for one module, which is compiled anew. What the tests need beyond the wheel is borrowed from
+# the environment of the others (not flash, which is there by a .pth file: those count in a venv's own
+# folder alone), but for what builds the example plugin: a venv's own setuptools comes before the
+# borrowed one.
 wheel: $(TESTING)
 	@dir=$$(mktemp -d)
 	trap 'rm -rf "$$dir"' EXIT
-	$(BIN)/python -m build --outdir "$$dir/dist" .
-	$(BIN)/python -m venv "$$dir/venv"
-	"$$dir/venv/bin/python" -m pip install --quiet "$$dir"/dist/*.whl
-	mkdir "$$dir/src"
+	$(BIN)/python -m build --sdist --outdir "$$dir/dist" .
+	mkdir -p "$$dir/src/build"
 	tar -xzf "$$dir"/dist/*.tar.gz -C "$$dir/src" --strip-components=1
+	diff -r -x __pycache__ -x '*.so' -x native.txt flash "$$dir/src/flash"
+	cp -a build/core-* build/cython-* "$$dir/src/build"
+	find "$$dir/src/build" -name 'joint.*' -delete
+	$(BIN)/python -m build --wheel --no-isolation --outdir "$$dir/dist" "$$dir/src"
+	$(BIN)/python -m venv "$$dir/venv"
+	"$$dir/venv/bin/python" -m pip install --quiet --no-compile "$$dir"/dist/*.whl
 	site() { "$$1" -c 'import sysconfig; print(sysconfig.get_path("platlib"))'; }
 	files() { (cd "$$1" && find flash -regex '.*\.\(py\|pyi\|json\|typed\|css\|js\)' | sort); }
 	own=$$(site "$$dir/venv/bin/python")
@@ -98,7 +110,7 @@ wheel: $(TESTING)
 	"$$dir/venv/bin/python" -m pip install --quiet "setuptools>=77.0.3"
 	echo "$$borrowed" > "$$own/borrowed.pth"
 	"$$dir/venv/bin/python" -m pytest --collect-only --quiet --quiet > collected || { cat collected; exit 1; }
-	"$$dir"/venv/bin/$(PYTEST) tests/installed
+	$(ALONE) "$$dir"/venv/bin/$(PYTEST) tests/installed
 
 # A copy of the tree below build/, less what was built: what is built there spoils nothing here.
 define copy
@@ -118,7 +130,7 @@ sanitize: $(TESTING)
 	# Under gcc 12's undefined-behaviour checks the AVX-512 sieve counts wrongly, though they report
 	# nothing; with the address checks alone, and without any, it equals its twin.
 	if grep -q avx512bw /proc/cpuinfo 2> /dev/null; then export FLASH_SIMD=avx2; fi
-	$(abspath $(BIN))/$(PYTEST) -m "not slow and not torch" $(SOLVING)
+	$(ALONE) $(abspath $(BIN))/$(PYTEST) -m "not slow and not torch" $(SOLVING)
 
 minimum:
 	@$(call copy,build/minimum)
@@ -158,7 +170,7 @@ $(VENV)/.python:
 	  || { echo "flash needs Python 3.11 or later: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv "$(VENV)"
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' > "$(VENV)/build.txt"
-	$(BIN)/python -m pip install --quiet --requirement "$(VENV)/build.txt"
+	$(PIP) --requirement "$(VENV)/build.txt"
 	touch $@
 
 # Other switches than those of the last build are a reason to build.
@@ -169,11 +181,22 @@ $(VENV)/.core: setup.py $(CORE) $(VENV)/.switches | $(VENV)/.python
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	touch $@
 
-# The core is built: this finds it so.
-$(VENV)/.installed: Makefile pyproject.toml flash/_version.py | $(VENV)/.core
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable .
+# What flash needs is installed while the core is built; flash itself after it, which finds it so.
+$(VENV)/.packages: Makefile pyproject.toml tools/packages.py | $(VENV)/.python
+	$(BIN)/python tools/packages.py > "$(VENV)/packages.txt"
+	$(PIP) --requirement "$(VENV)/packages.txt"
 	touch $@
 
-$(VENV)/.installed-%: Makefile pyproject.toml flash/_version.py | $(VENV)/.core
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[$*]"
+.PRECIOUS: $(VENV)/.packages-%
+$(VENV)/.packages-%: Makefile pyproject.toml tools/packages.py | $(VENV)/.python
+	$(BIN)/python tools/packages.py $* > "$(VENV)/packages-$*.txt"
+	$(PIP) --requirement "$(VENV)/packages-$*.txt"
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.packages flash/_version.py | $(VENV)/.core
+	$(PIP) --no-build-isolation --no-deps --editable .
+	touch $@
+
+$(VENV)/.installed-%: $(VENV)/.packages-% flash/_version.py | $(VENV)/.core
+	$(PIP) --no-build-isolation --no-deps --editable .
 	touch $@

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, TypeAlias, TypeVar, overload
+    from typing import Any, Literal, TypeAlias, TypeVar, overload
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -83,7 +83,7 @@ if TYPE_CHECKING:
         time_limit_s: float | None = None,
         max_evals: int | None = None,
         callback: Callable[[Event], object] | None = None,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
         threads: int | None = None,
     ) -> SearchResult: ...
     @overload
@@ -118,7 +118,7 @@ if TYPE_CHECKING:
         time_limit_s: float | None = None,
         max_evals: int | None = None,
         callback: Callable[[Event], object] | None = None,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
         threads: int | None = None,
     ) -> SearchResult[N]: ...
     @overload
@@ -153,7 +153,7 @@ if TYPE_CHECKING:
         time_limit_s: float | None = None,
         max_evals: int | None = None,
         callback: Callable[[Event], object] | None = None,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
         threads: int | None = None,
     ) -> FleetResult: ...
 
@@ -190,7 +190,7 @@ def search(
     time_limit_s: float | None = None,
     max_evals: int | None = None,
     callback: Callable[[Event], object] | None = None,
-    progress: bool = False,
+    progress: bool | Literal["auto"] = False,
     threads: int | None = None,
 ) -> SearchResult[Any] | FleetResult:
     """Find the best network of a space for a target within budgets, and prove it.
@@ -278,8 +278,10 @@ def search(
         whose accuracy is asked for; one over a budget is none.
     callback : callable, optional
         Called now and then with an `Event`; the search stops where it returns True.
-    progress : bool, default False
-        Print a line to stderr while searching.
+    progress : bool or "auto", default False
+        Show on standard error how far it is: with rich's bar on a terminal, where rich is
+        installed, else with a line now and then. "auto": on a terminal alone, and not before the
+        first second.
     threads : int, optional
         For a list of targets; the answers are the same for any number. By default as many as there
         are processors. A callback, or an objective function, is called from one thread only, and
@@ -294,6 +296,8 @@ def search(
     ArgumentError, ArgumentTypeError
         If an argument is not accepted; nothing was searched then.
     """
+    if progress is not False and not isinstance(target, (list, tuple)):
+        return _watched(locals())  # type: ignore[no-any-return]
     started = perf_counter()
     given: dict[str, Any] = {
         "confidence": confidence,
@@ -375,6 +379,26 @@ def search(
         limits = ((*costs, *nothing), min_accuracy)
         return _search_deep(space, device, given, limits, started)
     return checked.search(space, predictor, device, started)
+
+
+def _watched(given: dict[str, Any]) -> Any:
+    """Search as `search` was asked to, and show how far it is."""
+    from .base.checks import listener, watched
+    from .solving.options import with_confidence
+
+    progress = watched("progress", given["progress"])
+    if given["confidence"] is not None:
+        if progress is True:
+            raise with_confidence()
+        return search(**{**given, "progress": False})
+    from .results.event import Watch
+
+    callback = listener("callback", given["callback"])
+    watch = Watch(callback, progress, most=given["max_evals"], limit_s=given["time_limit_s"])
+    with watch:
+        found: Any = search(**{**given, "progress": False, "callback": watch})
+        watch.end(found.objective, found.upper_bound, found.nfev)
+        return found
 
 
 def _search_deep(

@@ -49,6 +49,7 @@ EXCEPTIONS = {
     ("spaces.blocks.space", "choosing"): "BlockSpace.choices is a problem for flash.choose",
     ("networks.cell_networks", "spaces"): "Net, for type checkers alone, is a network of any make",
     ("networks.network", "hardware"): "Network.to_torch and to_onnx are what measuring runs",
+    ("results.steps", "fronts"): "SearchResult.sensitivity is flash.pareto of its own search",
 }
 
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

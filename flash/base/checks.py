@@ -8,6 +8,7 @@ heavy is imported to recognise them; booleans, NaN and arrays are not numbers he
 from __future__ import annotations
 
 import os
+import sys
 
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
@@ -41,6 +42,7 @@ __all__ = [
     "kind_of",
     "known_keys",
     "listener",
+    "log",
     "names",
     "number",
     "parse_json",
@@ -53,6 +55,7 @@ __all__ = [
     "suggesting",
     "table",
     "text",
+    "watched",
     "writable",
     "write_bytes_atomic",
     "write_text_atomic",
@@ -86,6 +89,22 @@ KINDS_OF_FILES = {
     "a training": ("architecture", "accuracy", "repeat"),
 }
 MAX_FILE_BYTES = 1 << 26
+
+
+def log(where: str, text: str, *given: object, detail: bool = False) -> None:
+    """Tell Python's logging what is done, where somebody has loaded it: it takes long to load.
+
+    Parameters
+    ----------
+    where : str
+        The part of flash: its logger is ``flash.WHERE``.
+    text, *given
+        As loggers take them; on level INFO, or DEBUG with `detail`.
+    """
+    if "logging" in sys.modules:
+        from .logs import tell
+
+        tell(where, text, given, detail)
 
 
 def public(thing: T) -> T:
@@ -334,6 +353,14 @@ def flag(name: str, value: Any) -> bool:
     """Return `value` if it is True or False."""
     if value is not True and value is not False:
         raise ArgumentTypeError(f"{name} must be True or False, got {shown(value)}")
+    return value
+
+
+def watched(name: str, value: Any) -> Any:
+    """Return `value` if it says whether progress is shown: True, False or "auto"."""
+    auto = isinstance(value, str) and value == "auto"
+    if value is not True and value is not False and not auto:
+        raise ArgumentTypeError(f"{name} must be True, False or 'auto', got {shown(value)}")
     return value
 
 
@@ -615,6 +642,7 @@ def read_text(path: str | os.PathLike[str], what: str) -> str:
         raw = file.read(MAX_FILE_BYTES + 1)
     if len(raw) > MAX_FILE_BYTES:
         raise FormatError(f"{what} {os.fspath(path)!r} is larger than {MAX_FILE_BYTES} bytes")
+    log("files", "read %s, %d bytes", path, len(raw))
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -653,6 +681,7 @@ def append_bytes(path: str, data: bytes, sync: bool = True) -> None:
             file.flush()
             if sync:
                 os.fsync(file.fileno())
+        log("files", "appended to %s, %d bytes", path, len(data), detail=True)
     except OSError as error:
         try:
             if size is None:
@@ -725,6 +754,7 @@ def write_bytes_atomic(
     if _is_special(path):
         with open(path, "wb") as file:
             file.write(data)
+        log("files", "wrote %s, %d bytes", path, len(data))
         return
     part = _part_of(path)
     try:
@@ -734,6 +764,7 @@ def write_bytes_atomic(
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(part, path)
+        log("files", "wrote %s, %d bytes", path, len(data))
     except OSError as error:
         if os.path.exists(part):
             os.unlink(part)

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["install", "need_pyarrow", "require", "terminal_bars"]
+__all__ = ["install", "need_pyarrow", "require"]
 
 # Where a package's distribution is named otherwise.
 DISTRIBUTIONS = {
@@ -55,19 +55,6 @@ def install(extra: str) -> str:
     Not by the distribution's name: it is on no index, and whoever took it there would be run.
     """
     return f"pip install '.[{extra}]' in the folder of flash's sources"
-
-
-def terminal_bars() -> Any:
-    """Return rich.progress where standard error is a terminal and rich is there, else None."""
-    import sys
-
-    if sys.stderr is None or not sys.stderr.isatty():
-        return None
-    try:
-        import rich.progress
-    except ImportError:
-        return None
-    return rich.progress
 
 
 def need_pyarrow() -> Any:

@@ -37,7 +37,8 @@ __all__ = ["MOST_BYTES", "ROWS", "Under", "call", "cut", "document", "link", "to
 
 MOST_BYTES = 1_500_000
 ROWS = 1000  # of a table
-LONG = 34  # characters of a cell that is folded
+TOGETHER = 15  # rows of a table that paper does not part
+LONG = 24  # characters of a cell that is folded
 FEW = 6  # sections that need no list of contents
 # What a section is made of where the one before takes too much: rows, characters of a cell, charts.
 FORMS = ((ROWS, 2000, True), (300, 1000, True), (60, 300, True), (60, 300, False), (12, 120, False))
@@ -194,7 +195,8 @@ def _section(number: int, section: Section, form: tuple[int, int, bool], drawing
             if one:
                 lines.append(f"<p>{escaped(one, characters)}</p>")
         elif isinstance(one, tuple):
-            lines.append(_table(*one, most=rows, characters=characters))
+            table, wide = _table(*one, most=rows, characters=characters)
+            lines.append(f'<div class="wide">{_lead(lines)}{table}</div>' if wide else table)
         elif not charted:
             lacking.setdefault("the page would have more than 1.5 MB", []).append(one.title)
         else:
@@ -206,6 +208,19 @@ def _section(number: int, section: Section, form: tuple[int, int, bool], drawing
     for why, titles in lacking.items():
         lines.append(f"<p>not drawn: {escaped(', '.join(titles), 300)}: {escaped(why)}</p>")
     return f'<section id="s{number}">{"".join(lines)}</section>'
+
+
+def _lead(lines: list[str]) -> str:
+    """Take the title of what follows, and what stands between, off the lines: a wide table has
+    paper of its own, and they go with it."""
+    for count in range(1, min(3, len(lines)) + 1):
+        if lines[-count].startswith("<h"):
+            lead = "".join(lines[-count:])
+            del lines[-count:]
+            return lead
+        if not lines[-count].startswith("<p>"):
+            break
+    return ""
 
 
 # Charts
@@ -295,8 +310,9 @@ def _table(
     *,
     most: int,
     characters: int,
-) -> str:
-    """Return a part that is a table; one with titles can be sorted by each of them."""
+) -> tuple[str, bool]:
+    """Return a part that is a table, and whether it needs wide paper; one with titles can be sorted
+    by each of them."""
     titles, body, totals = parted(rows, head, foot)
     note = ""
     if len(body) > most:
@@ -307,10 +323,8 @@ def _table(
     columns = columns_of(rows)
     keys = _keys(body, columns) if head else [None] * columns
     long = [any(len(row[k]) > LONG for row in body if _has(row, k)) for k in range(columns)]
-    lefts = [
-        ' class="l t"' if head and long[k] else CLASS[k < left or (head and keys[k] is None)]
-        for k in range(columns)
-    ]
+    texts = [k < left or (head and not _of_numbers(body, k)) for k in range(columns)]
+    lefts = [' class="l t"' if head and long[k] else CLASS[texts[k]] for k in range(columns)]
     lines = []
     for row in titles:
         cells = "".join(
@@ -329,11 +343,13 @@ def _table(
     kind = _room([*titles, *body, *totals], columns)
     sort = " sort" if head and len(body) > 1 else ""
     label = escaped(", ".join(titles[0]) if head else "facts", 100)
-    return (
-        f'<div class="scroll{kind}" role="region" tabindex="0" aria-label="table: {label}">'
+    keep = " keep" if len(rows) <= TOGETHER else ""
+    html = (
+        f'<div class="scroll{kind}{keep}" role="region" tabindex="0" aria-label="table: {label}">'
         f'<table class="{"rows" if head else "facts"}{sort}">{"".join(lines)}</table></div>'
         f"{note}"
     )
+    return html, kind in (" p2", " p3")
 
 
 def _cells(row: Row, lefts: Sequence[str], characters: int, keys: Sequence[str | None]) -> str:
@@ -367,6 +383,12 @@ SCALES = {
     **dict(zip(("kB", "MB", "GB"), (1e3, 1e6, 1e9), strict=True)),
     **dict(zip(("nJ", "µJ", "mJ", "J", "kJ"), (1e-9, 1e-6, 1e-3, 1.0, 1e3), strict=True)),
 }  # fmt: skip
+
+
+def _of_numbers(body: Sequence[Row], place: int) -> bool:
+    """Return whether a column has numbers alone, be their units of one kind or not."""
+    cells = [row[place] for row in body if _has(row, place)]
+    return all(cell in NOTHING or NUMBER.fullmatch(cell) is not None for cell in cells)
 
 
 def _has(row: Row, place: int) -> bool:
@@ -484,7 +506,7 @@ th[aria-sort=ascending] button::after{content:"\\2191";color:inherit}
 th[aria-sort=descending] button::after{content:"\\2193";color:inherit}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px}
 figure{margin:1em 0;max-width:60rem}
-figure svg{max-width:100%;height:auto;display:block}
+figure svg{max-width:100%;height:auto;display:block;background:#fff;border-radius:3px}
 footer{
   margin-top:3em;padding-top:.6em;border-top:1px solid var(--line);color:var(--dim);
   font-size:.87em}
@@ -497,16 +519,17 @@ body{padding:0;max-width:none;font-size:10pt}
 .scroll{overflow:visible}
 table{font-size:8.5pt}
 .p1 table{font-size:7pt}
-.p2,.p3{page:wide}
+.wide{page:wide}
 .p2 table{font-size:7.5pt}
 .p3 table{font-size:6.5pt}
 .rows .t{min-width:0;overflow-wrap:anywhere}
 .p3 td,.p3 th{white-space:normal!important;overflow-wrap:anywhere;padding:.15em .4em}
 thead{display:table-header-group}
 tfoot{display:table-row-group}
-tr,figure{break-inside:avoid}
+tr,thead,figure,.keep{break-inside:avoid}
 h1,h2,h3{break-after:avoid}
 th button::after{content:none}
+th button{display:contents}
 a{color:inherit}
 a[href^=http]::after{content:" (" attr(href) ")"}
 }

@@ -28,11 +28,15 @@ STYLE = {
 }
 SYMBOLS = dict(zip(palette.SYMBOLS, "osD^vXP*", strict=True))
 DASHES: dict[str, Any] = {
-    "solid": "-", "dash": (0, (5, 2)), "dot": (0, (1, 1.5)),
-    "dashdot": (0, (5, 1.5, 1, 1.5)), "longdash": (0, (9, 2.5)),
-}  # fmt: skip
+    "solid": "-",
+    "dash": (0, (5, 2)),
+    "dot": (0, (1, 1.5)),
+    "dashdot": (0, (5, 1.5, 1, 1.5)),
+    "longdash": (0, (9, 2.5)),
+}
 STEPS = {"": "default", "after": "steps-post", "before": "steps-pre"}
 FILLS = {"": None, "after": "post", "before": "pre"}
+BELOW = 6  # names of a legend beside each other, below a drawing
 QUIET = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}  # back ends without windows
 
 
@@ -138,7 +142,13 @@ class _Drawn:
             self.axes.grid(alpha=0.25, linewidth=0.6)
         if self.handles:
             top = self.second if self.second is not None else self.axes
-            top.legend(list(self.handles.values()), list(self.handles), loc="best", fontsize="small")
+            where: dict[str, Any] = {"loc": "best"}
+            if panel.x.hidden and panel.y.hidden:  # a drawing has no room for it: below
+                many = min(len(self.handles), BELOW)
+                where = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": many}
+                where["frameon"] = False
+            names = list(self.handles)
+            top.legend(list(self.handles.values()), names, fontsize="small", **where)
 
     def _axis(self, axes: Any, which: str, axis: Axis) -> None:
         from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
@@ -172,24 +182,35 @@ class _Drawn:
         if which == "x" and sum(map(len, names)) > 60:
             axes.tick_params(axis="x", rotation=90 if max(map(len, names)) > 12 else 45)
 
-    def _mark(self, axes: Any, mark: Any, order: float, gid: str) -> Any:  # noqa: C901
+    def _mark(self, axes: Any, mark: Any, order: float, gid: str) -> Any:
         """Draw one mark; return what stands for it in the legend."""
         colour = palette.colour(getattr(mark, "colour", 0))
         if isinstance(mark, Points):
             return self._points(axes, mark, colour, order, gid)
         if isinstance(mark, Line):
             (drawn,) = axes.plot(
-                mark.x, mark.y, color=colour, linestyle=DASHES[mark.dash or "solid"],
-                linewidth=mark.width, drawstyle=STEPS[mark.steps], zorder=order,
+                mark.x,
+                mark.y,
+                color=colour,
+                linestyle=DASHES[mark.dash or "solid"],
+                linewidth=mark.width,
+                drawstyle=STEPS[mark.steps],
+                zorder=order,
                 marker=SYMBOLS[palette.symbol(mark.colour or 0)] if mark.marked else None,
-                markersize=3.5,
-            )  # fmt: skip
+                markersize=4.5,
+            )
             return drawn
         if isinstance(mark, Band):
             return axes.fill_between(
-                mark.x, mark.low, mark.high, color=colour, alpha=0.18, linewidth=0,
-                step=FILLS[mark.steps], zorder=1.0,
-            )  # fmt: skip
+                mark.x,
+                mark.low,
+                mark.high,
+                color=colour,
+                alpha=0.18,
+                linewidth=0,
+                step=FILLS[mark.steps],
+                zorder=1.0,
+            )
         if isinstance(mark, Intervals):
             lines = axes.hlines if mark.flat else axes.vlines
             return lines(mark.x, mark.low, mark.high, color=colour, linewidth=1.2, zorder=order)
@@ -197,21 +218,30 @@ class _Drawn:
             return self._bars(axes, mark, colour, order, gid)
         if isinstance(mark, Rule):
             line = axes.axvline if mark.upright else axes.axhline
-            return line(mark.at, color=colour, linestyle=DASHES[mark.dash or "solid"],
-                        linewidth=1.2, zorder=order)  # fmt: skip
+            return line(
+                mark.at,
+                color=colour,
+                linestyle=DASHES[mark.dash or "solid"],
+                linewidth=1.2,
+                zorder=order,
+            )
         if isinstance(mark, Boxes):
             return self._boxes(axes, mark, colour, order, gid)
         if isinstance(mark, Links):
             (drawn,) = axes.plot(
-                *curves(mark), color=colour, linewidth=mark.width, zorder=order,
+                *curves(mark),
+                color=colour,
+                linewidth=mark.width,
+                zorder=order,
                 linestyle=DASHES[mark.dash or "solid"],
-            )  # fmt: skip
+            )
             return drawn
         if isinstance(mark, Texts):
             for x, y, one in zip(mark.x.tolist(), mark.y.tolist(), mark.texts, strict=True):
                 side = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
-                axes.text(x, y, one, color=colour, ha=side, va="center", fontsize=mark.size,
-                          zorder=order)  # fmt: skip
+                axes.text(
+                    x, y, one, color=colour, ha=side, va="center", fontsize=mark.size, zorder=order
+                )
         return None
 
     def _points(self, axes: Any, mark: Any, colour: str, order: float, gid: str) -> Any:
@@ -220,24 +250,37 @@ class _Drawn:
 
         size = mark.size if mark.weight is None else mark.weight
         options: dict[str, Any] = {"color": colour}
-        if mark.shade is not None:
+        if mark.shade is not None and len(mark.shade):
             norm = (LogNorm if mark.scale.log else Normalize)(*mark.scale.limits)
             options = {"c": mark.shade, "norm": norm, "cmap": palette.SHADES}
         drawn = axes.scatter(
-            mark.x, mark.y, s=size**2, marker=SYMBOLS[mark.symbol], zorder=order, gid=gid,
-            edgecolors="white" if mark.size > 9 else "none", linewidths=0.6, **options,
-        )  # fmt: skip
-        if mark.shade is not None:
+            mark.x,
+            mark.y,
+            s=size**2,
+            marker=SYMBOLS[mark.symbol],
+            zorder=order,
+            gid=gid,
+            edgecolors="white" if mark.size > 9 else "none",
+            linewidths=0.6,
+            **options,
+        )
+        if mark.shade is not None and not mark.scale.hidden:
             bar = self.figure.colorbar(
-                drawn, ax=axes, label=mark.scale.label, ticks=_log_locator() if mark.scale.log else None,
+                drawn,
+                ax=axes,
+                label=mark.scale.label,
+                ticks=_log_locator() if mark.scale.log else None,
                 format=FuncFormatter(lambda value, _: plain(value)),
-            )  # fmt: skip
+            )
             bar.minorticks_off()
         return drawn
 
     def _bars(self, axes: Any, mark: Any, colour: str, order: float, gid: str) -> Any:
         start, length = mark.start, mark.lengths
-        options: dict[str, Any] = {"color": colour, "zorder": order}
+        options: dict[str, Any] = {
+            "facecolor": colour, "edgecolor": "white", "linewidth": 0.0, "zorder": order,
+            "hatch": 2 * palette.hatch(mark.colour),
+        }  # fmt: skip
         if mark.flat:
             drawn = axes.barh(mark.places, length, mark.width, left=start, **options)
         else:
@@ -253,15 +296,18 @@ class _Drawn:
         for i in range(len(mark.left)):
             x, y = float(mark.left[i]), float(mark.low[i])
             wide, high = float(mark.right[i]) - x, float(mark.high[i]) - y
+            look: dict[str, Any] = {"facecolor": (colour, 0.3), "hatch": palette.hatch(mark.colour)}
+            if mark.hollow:
+                look = {"facecolor": "none", "linestyle": DASHES["dash"]}
             box = Rectangle(
-                (x, y), wide, high, facecolor=(colour, 0.3), edgecolor=colour, linewidth=0.8,
-                zorder=order, gid=f"{gid}-{i}",
+                (x, y), wide, high, edgecolor=colour, linewidth=0.8, zorder=order,
+                gid=f"{gid}-{i}", **look,
             )  # fmt: skip
             axes.add_patch(box)
             first = first or box
             if mark.texts is not None:
                 axes.text(x + wide / 2, y + high / 2, mark.texts[i], ha="center", va="center",
-                          fontsize=7.5, zorder=order + 0.01)  # fmt: skip
+                          fontsize=7.5, zorder=order + 0.01, bbox=HALO)  # fmt: skip
         axes.autoscale_view()
         return first
 
@@ -277,18 +323,33 @@ class _Drawn:
             axes.plot([place, place], [0, 1], color=palette.colour(-1), linewidth=0.8, zorder=3)
             axes.text(place, 1.05, mark.axes[place].label, ha="center", va="bottom")
             for share, text in one.ticks:
-                axes.plot([place - 0.02, place], [share, share], color=palette.colour(-1),
-                          linewidth=0.8, zorder=3)  # fmt: skip
-                axes.text(place - 0.04, share, text, ha="right", va="center",
-                          fontsize="small", zorder=4, bbox=HALO)  # fmt: skip
+                axes.plot(
+                    [place - 0.02, place],
+                    [share, share],
+                    color=palette.colour(-1),
+                    linewidth=0.8,
+                    zorder=3,
+                )
+                axes.text(
+                    place - 0.04,
+                    share,
+                    text,
+                    ha="right",
+                    va="center",
+                    fontsize="small",
+                    zorder=4,
+                    bbox=HALO,
+                )
         if own and len(own[0].shares):
             heights = np.stack([one.shares for one in own], axis=1)
             places = np.broadcast_to(np.arange(len(own)), heights.shape)
             colours = colormaps[palette.SHADES](own[mark.shade].shares)
             lines = LineCollection(
-                np.stack([places, heights], axis=2), colors=colours, linewidths=0.8,
+                np.stack([places, heights], axis=2),
+                colors=colours,
+                linewidths=0.8,
                 alpha=max(0.15, min(0.9, 60.0 / len(heights))),
-            )  # fmt: skip
+            )
             axes.add_collection(lines)
 
 

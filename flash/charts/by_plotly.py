@@ -22,6 +22,7 @@ LETTERS = 1e6  # from here on numbers on an ordinary axis have them, as 2M
 ANCHORS = {"start": "middle right", "middle": "middle center", "end": "middle left"}
 POINT = 96.0 / 72.0  # a typographic point in those of a screen
 GRID = "#E3E3E3"
+PATTERN = {"size": 7, "solidity": 0.25, "fillmode": "overlay"}
 # Ticks are worked out for the ends that a logarithmic axis has at first: plotly's own after a zoom.
 ZOOMED = """
 const chart = document.getElementById("{plot_id}"), ends = {};
@@ -31,8 +32,9 @@ chart.on("plotly_relayout", (told) => {
   const change = {};
   for (const name in ends) {
     if (!Object.keys(told).some((key) => key.startsWith(name + "."))) continue;
-    const mode = chart._fullLayout[name].range.every((end, k) => Math.abs(end - ends[name][k]) < 1e-9)
-      ? "array" : "auto";
+    const range = chart._fullLayout[name].range;
+    const same = range.every((end, k) => Math.abs(end - ends[name][k]) < 1e-9);
+    const mode = same ? "array" : "auto";
     if (chart.layout[name].tickmode !== mode) change[name + ".tickmode"] = mode;
   }
   if (Object.keys(change).length) Plotly.relayout(chart, change);
@@ -88,14 +90,22 @@ def plain_of(chart: Chart, most: int | None = None) -> dict[str, Any]:
     if notes:
         annotations.append(
             {
-                "text": notes, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.0,
-                "y": 0.0, "yshift": -48, "xanchor": "left", "yanchor": "top", "align": "left",
+                "text": notes,
+                "showarrow": False,
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0.0,
+                "y": 0.0,
+                "yshift": -54,
+                "xanchor": "left",
+                "yanchor": "top",
+                "align": "left",
                 "font": {"size": 11},
-            }  # fmt: skip
+            }
         )
     above = 26 if _titled(chart) else 0  # what stands over the panels of the first row
     top = 22 + 30 * bool(chart.title) + 26 * bool(names) + above
-    bottom, height = 55 + 16 * len(chart.notes), round(high * 100)
+    bottom, height = 60 + 16 * len(chart.notes), round(high * 100)
     return {
         "data": data,
         "layout": {
@@ -149,23 +159,40 @@ def _text(text: Any) -> str:
 def axis_of(axis: Axis, greatest: float = 0.0) -> dict[str, Any]:
     """Return an axis as plotly's layout has it; greatest: the value on it."""
     found: dict[str, Any] = {
-        "title": {"text": _text(axis.label)}, "gridcolor": GRID, "zeroline": False,
-        "visible": not axis.hidden, "tickmode": "auto", "ticks": "outside", "ticklen": 4,
+        "title": {"text": _text(axis.label)},
+        "gridcolor": GRID,
+        "zeroline": False,
+        "visible": not axis.hidden,
+        "tickmode": "auto",
+        "ticks": "outside",
+        "ticklen": 4,
         "tickcolor": GRID,
-    }  # fmt: skip
+    }
     low, high = axis.limits or (None, None)
     if axis.log and low is not None and high is not None:
         from math import log10
 
         ticks = log_ticks(low, high)
-        found |= {"type": "log", "range": [log10(low), log10(high)], "tickmode": "array",
-                  "tickvals": ticks, "ticktext": [plain(one) for one in ticks],
-                  "tickformat": ",~r", "nticks": 8}  # fmt: skip
+        found |= {
+            "type": "log",
+            "range": [log10(low), log10(high)],
+            "tickmode": "array",
+            "tickvals": ticks,
+            "ticktext": [plain(one) for one in ticks],
+            "tickformat": ",~r",
+            "nticks": 8,
+        }
     elif axis.categories is not None:
-        found |= {"tickmode": "array", "tickvals": list(range(len(axis.categories))),
-                  "ticktext": [_text(one) for one in axis.categories]}  # fmt: skip
+        found |= {
+            "tickmode": "array",
+            "tickvals": list(range(len(axis.categories))),
+            "ticktext": [_text(one) for one in axis.categories],
+        }
     else:
-        found |= {"separatethousands": True, "exponentformat": "SI" if greatest >= LETTERS else "none"}
+        found |= {
+            "separatethousands": True,
+            "exponentformat": "SI" if greatest >= LETTERS else "none",
+        }
         if axis.whole:
             found["tickformat"] = ",d"
     if not axis.log and low is not None and high is not None:
@@ -199,10 +226,16 @@ class _Drawn:
         if panel.title:
             self.annotations.append(
                 {
-                    "text": _text(panel.title), "showarrow": False, "xref": "paper",
-                    "yref": "paper", "x": sum(across) / 2.0, "y": up[1], "xanchor": "center",
-                    "yanchor": "bottom", "font": {"size": 13},
-                }  # fmt: skip
+                    "text": _text(panel.title),
+                    "showarrow": False,
+                    "xref": "paper",
+                    "yref": "paper",
+                    "x": sum(across) / 2.0,
+                    "y": up[1],
+                    "xanchor": "center",
+                    "yanchor": "bottom",
+                    "font": {"size": 13},
+                }
             )
         if panel.marks and isinstance(panel.marks[0], Parallel):
             return
@@ -234,10 +267,17 @@ class _Drawn:
 
     def _mark(self, mark: Any) -> list[Any]:
         draw = {
-            Points: self._points, Line: self._line, Band: self._band, Intervals: self._intervals,
-            Bars: self._bars, Rule: self._rule, Boxes: self._boxes, Links: self._links,
-            Texts: self._texts, Parallel: self._parallel,
-        }  # fmt: skip
+            Points: self._points,
+            Line: self._line,
+            Band: self._band,
+            Intervals: self._intervals,
+            Bars: self._bars,
+            Rule: self._rule,
+            Boxes: self._boxes,
+            Links: self._links,
+            Texts: self._texts,
+            Parallel: self._parallel,
+        }
         return list(draw[type(mark)](mark))
 
     def _told(self, mark: Any) -> dict[str, Any]:
@@ -263,23 +303,41 @@ class _Drawn:
             low, high = mark.scale.limits
             bar: dict[str, Any] = {
                 "title": {"text": _text(mark.scale.label), "side": "right"},
-                "thickness": 14, "x": self.across[1] + 0.01, "xanchor": "left",
-                "y": sum(self.up) / 2.0, "len": self.up[1] - self.up[0],
-            }  # fmt: skip
+                "thickness": 14,
+                "x": self.across[1] + 0.01,
+                "xanchor": "left",
+                "y": sum(self.up) / 2.0,
+                "len": self.up[1] - self.up[0],
+            }
             shade = mark.shade
             if mark.scale.log:
                 ticks = log_ticks(low, high)
-                bar |= {"tickvals": np.log10(ticks).tolist(), "ticktext": [plain(one) for one in ticks]}
+                bar |= {
+                    "tickvals": np.log10(ticks).tolist(),
+                    "ticktext": [plain(one) for one in ticks],
+                }
                 shade, low, high = np.log10(shade), np.log10(low), np.log10(high)
-            marker |= {"color": shade, "cmin": low, "cmax": high, "showscale": True,
-                       "colorscale": palette.SHADES.title(), "colorbar": bar}  # fmt: skip
+            marker |= {
+                "color": shade,
+                "cmin": low,
+                "cmax": high,
+                "showscale": not mark.scale.hidden,
+                "colorscale": palette.SHADES.title(),
+                "colorbar": bar,
+            }
         return [
-            self.graphs.Scatter(x=mark.x, y=mark.y, mode="markers", marker=marker, **self._told(mark))
+            self.graphs.Scatter(
+                x=mark.x, y=mark.y, mode="markers", marker=marker, **self._told(mark)
+            )
         ]
 
     def _line(self, mark: Any) -> list[Any]:
-        line = {"color": palette.colour(mark.colour), "dash": mark.dash, "width": mark.width * POINT,
-                "shape": STEPS[mark.steps]}  # fmt: skip
+        line = {
+            "color": palette.colour(mark.colour),
+            "dash": mark.dash,
+            "width": mark.width * POINT,
+            "shape": STEPS[mark.steps],
+        }
         mode = "lines+markers" if mark.marked else "lines"
         marker = {"symbol": palette.symbol(mark.colour), "size": 5}
         return [
@@ -291,9 +349,10 @@ class _Drawn:
     def _band(self, mark: Any) -> list[Any]:
         good = (mark.low == mark.low) & (mark.high == mark.high)
         options: dict[str, Any] = {
-            "mode": "lines", "hoverinfo": "skip",
+            "mode": "lines",
+            "hoverinfo": "skip",
             "line": {"width": 0, "shape": STEPS[mark.steps], "color": palette.colour(mark.colour)},
-        }  # fmt: skip
+        }
         filled = {"fill": "tonexty", "fillcolor": _faint(palette.colour(mark.colour), 0.18)}
         return [
             self.graphs.Scatter(x=mark.x[good], y=mark.low[good], **options),
@@ -302,8 +361,13 @@ class _Drawn:
 
     def _intervals(self, mark: Any) -> list[Any]:
         middle = (mark.low + mark.high) / 2.0
-        half = {"type": "data", "array": mark.high - middle, "thickness": 1.5, "width": 0,
-                "color": palette.colour(mark.colour)}  # fmt: skip
+        half = {
+            "type": "data",
+            "array": mark.high - middle,
+            "thickness": 1.5,
+            "width": 0,
+            "color": palette.colour(mark.colour),
+        }
         place = {"x": middle, "y": mark.x} if mark.flat else {"x": mark.x, "y": middle}
         marker = {"size": 2, "color": palette.colour(mark.colour)}
         error = {"error_x" if mark.flat else "error_y": half}
@@ -319,13 +383,19 @@ class _Drawn:
                 base=mark.start,
                 width=mark.width,
                 orientation="h" if mark.flat else "v",
-                marker={"color": palette.colour(mark.colour)},
+                marker={
+                    "color": palette.colour(mark.colour),
+                    "line": {"width": 0},
+                    "pattern": {"shape": palette.hatch(mark.colour), "fgcolor": "white", **PATTERN},
+                },
                 **self._told(mark),
             )
         ]
 
     def _boxes(self, mark: Any) -> list[Any]:
         colour = palette.colour(mark.colour)
+        if mark.hollow:
+            return self._outlines(mark, colour)
         texts = None if mark.texts is None else [_text(one) for one in mark.texts]
         return [
             self.graphs.Bar(
@@ -338,9 +408,33 @@ class _Drawn:
                 insidetextanchor="middle",
                 textangle=0,
                 textfont={"color": palette.colour(-1), "size": 10},
-                marker={"color": _faint(colour, 0.3), "line": {"color": colour, "width": 1}},
+                marker={
+                    "color": _faint(colour, 0.3),
+                    "line": {"color": colour, "width": 1},
+                    "pattern": {"shape": palette.hatch(mark.colour), "fgcolor": colour, **PATTERN},
+                },
                 **self._told(mark),
             )
+        ]
+
+    def _outlines(self, mark: Any, colour: str) -> list[Any]:
+        """Return hollow boxes: bars of plotly have no dashed lines."""
+        import numpy as np
+
+        gap = np.full(len(mark.left), np.nan)
+        x = np.stack([mark.left, mark.right, mark.right, mark.left, mark.left, gap], axis=1)
+        y = np.stack([mark.low, mark.low, mark.high, mark.high, mark.low, gap], axis=1)
+        line = {"color": colour, "dash": "dash", "width": 1.2}
+        scatter = self.graphs.Scatter
+        return [
+            scatter(
+                x=(mark.left + mark.right) / 2.0,
+                y=(mark.low + mark.high) / 2.0,
+                mode="markers",
+                marker={"color": "rgba(0,0,0,0)", "size": 8},
+                **self._told(mark),
+            ),
+            scatter(x=x.ravel(), y=y.ravel(), mode="lines", line=line, hoverinfo="skip"),
         ]
 
     def _rule(self, mark: Any) -> list[Any]:
@@ -350,16 +444,25 @@ class _Drawn:
         # on a logarithmic axis a shape stands at its value, as points do
         self.shapes.append(
             {
-                "type": "line", "line": line, f"{own}0": mark.at, f"{own}1": mark.at,
-                f"{other}0": 0, f"{other}1": 1, f"{own}ref": refs[own],
+                "type": "line",
+                "line": line,
+                f"{own}0": mark.at,
+                f"{own}1": mark.at,
+                f"{other}0": 0,
+                f"{other}1": 1,
+                f"{own}ref": refs[own],
                 f"{other}ref": f"{refs[other]} domain",
-            }  # fmt: skip
+            }
         )
         return [self.graphs.Scatter(x=[None], y=[None], mode="lines", line=line, hoverinfo="skip")]
 
     def _links(self, mark: Any) -> list[Any]:
         x, y = curves(mark)
-        line = {"color": palette.colour(mark.colour), "width": mark.width * POINT, "dash": mark.dash}
+        line = {
+            "color": palette.colour(mark.colour),
+            "width": mark.width * POINT,
+            "dash": mark.dash,
+        }
         return [self.graphs.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip")]
 
     def _texts(self, mark: Any) -> list[Any]:
@@ -379,14 +482,20 @@ class _Drawn:
         axes = [upright(*one) for one in zip(mark.axes, mark.columns, strict=True)]
         dimensions = [
             {
-                "label": _text(axis.label), "values": one.shares, "range": [0, 1],
+                "label": _text(axis.label),
+                "values": one.shares,
+                "range": [0, 1],
                 "tickvals": [share for share, _ in one.ticks],
                 "ticktext": [text for _, text in one.ticks],
-            }  # fmt: skip
+            }
             for axis, one in zip(mark.axes, axes, strict=True)
         ]
-        line = {"color": axes[mark.shade].shares, "colorscale": palette.SHADES.title(),
-                "cmin": 0, "cmax": 1}  # fmt: skip
+        line = {
+            "color": axes[mark.shade].shares,
+            "colorscale": palette.SHADES.title(),
+            "cmin": 0,
+            "cmax": 1,
+        }
         domain = {"x": list(self.across), "y": list(self.up)}
         return [self.graphs.Parcoords(dimensions=dimensions, line=line, domain=domain)]
 

@@ -1,6 +1,6 @@
 """A chart as plain data: axes, marks, panels. Two well-kept libraries draw it.
 
-Objects describe what is to be seen; `Chart.matplotlib` and `Chart.plotly` draw the same description.
+Objects describe what is to be seen; `Chart.matplotlib` and `Chart.plotly` draw the same from it.
 So a legend's colours are those of its marks, logarithmic axes have numbers on them, units stand in
 titles, and points that were left out are counted, whoever draws what::
 
@@ -236,7 +236,7 @@ class Rule(Record):
 
 
 class Boxes(Record):
-    """Rectangles, with a text in each."""
+    """Rectangles, with a text in each; `hollow` ones have a dashed outline and nothing in it."""
 
     left: Values
     right: Values
@@ -247,6 +247,7 @@ class Boxes(Record):
     colour: int | None = None
     hover: Hover = None
     keys: Keys = None
+    hollow: bool = False
 
 
 class Links(Record):

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from ..base.record import Record
 from . import palette
-from .chart import GREY, Axis, Band, Bars, Boxes, Intervals, Line, Links, Parallel, Points, Rule, Texts
+from .chart import (
+    GREY,
+    Axis,
+    Band,
+    Bars,
+    Boxes,
+    Intervals,
+    Line,
+    Links,
+    Parallel,
+    Points,
+    Rule,
+    Texts,
+)
 from .scales import even_ticks, log_limits, log_ticks, plain
 from .thinning import thinned
 
@@ -60,7 +73,10 @@ def upright(axis: Axis, values: Floats) -> Upright:
         low, high = (float(some.min()), float(some.max())) if len(some) else (0.0, 1.0)
         log = axis.log and low > 0.0
         ends = log_limits(low, high) if log else (low, high) if high > low else (low - 1, high + 1)
-        marks = [(one, plain(one)) for one in (log_ticks if log else even_ticks)(*ends)]
+        at = (log_ticks if log else even_ticks)(*ends)
+        if axis.whole:
+            at = [one for one in at if one == int(one)] or list(ends)
+        marks = [(one, plain(one)) for one in at]
         if log:
             shares = (np.log(values) - np.log(ends[0])) / np.log(ends[1] / ends[0])
             ticks = [
@@ -101,16 +117,35 @@ def laid(chart: Chart, most: int | None = None, told: int | None = None) -> Char
         Points that say what they are: none does where they are more.
     """
     given = _colours(chart)
-    notes: list[str] = []
+    notes = _Notes()
     panels = [_panel(one, given, notes, most) for one in chart.panels]
     if told is not None:
         marks = [mark for one in panels for mark in one.marks if getattr(mark, "hover", None)]
         if sum(len(mark.keys) for mark in marks) > told:
-            panels = [
-                one.replace(marks=[_silent(mark) for mark in one.marks]) for one in panels
-            ]
+            panels = [one.replace(marks=[_silent(mark) for mark in one.marks]) for one in panels]
     panels = [one.replace(marks=[_worded(mark) for mark in one.marks]) for one in panels]
-    return chart.replace(panels=tuple(panels), notes=(*chart.notes, *dict.fromkeys(notes)))
+    return chart.replace(panels=tuple(panels), notes=(*chart.notes, *notes.lines()))
+
+
+class _Notes:
+    """What is to be said of a chart because of what it leaves out."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.thinned: dict[str, list[tuple[int, int]]] = {}  # of points, of lines: drawn, of all
+
+    def lines(self) -> list[str]:
+        """Return the notes, each once; where points were left out, lines through them count not."""
+        kept = [one for one in ("points", "points of lines", "lines") if one in self.thinned][:1]
+        counts = [
+            f"{sum(drawn for drawn, _ in self.thinned[one]):,} of "
+            f"{sum(total for _, total in self.thinned[one]):,} {one} drawn"
+            for one in kept
+        ]
+        return [*dict.fromkeys(self.said), *counts]
+
+    def thin(self, what: str, drawn: int, total: int) -> None:
+        self.thinned.setdefault(what, []).append((drawn, total))
 
 
 def names_of(chart: Chart) -> list[str]:
@@ -154,16 +189,16 @@ def _colours(chart: Chart) -> dict[str, int]:
             said.setdefault(mark.name, own)
     free = (place for place in range(10**6) if place not in {*said.values()})
     for mark in marks:
-        if getattr(mark, "name", "") and hasattr(mark, "colour"):
-            if mark.name not in said:
-                said[mark.name] = next(free)
+        name = getattr(mark, "name", "")
+        if name and hasattr(mark, "colour") and name not in said:
+            said[name] = next(free)
     return said
 
 
-def _panel(panel: Panel, given: dict[str, int], notes: list[str], most: int | None) -> Panel:
+def _panel(panel: Panel, given: dict[str, int], notes: _Notes, most: int | None) -> Panel:
     axes = {"x": panel.x, "y": panel.y, "second": panel.second}
     marks: list[Any] = [_arrays(one, given) for one in panel.marks]
-    marks = _placed(marks)
+    marks = _shaded(_placed(marks), notes)
     for name, axis in axes.items():
         if axis is None:
             continue
@@ -177,7 +212,7 @@ def _panel(panel: Panel, given: dict[str, int], notes: list[str], most: int | No
         logs = _logs(mark, axes)
         mark, lost = _drawable(_on_log(mark, axes), logs)
         if lost:
-            notes.append(f"{_called(mark)}{lost:,} not drawn: no number above 0, or none at all")
+            notes.said.append(f"{_called(mark)}{lost:,} not drawn: not above 0, or no number")
         done.append(_few(mark, logs, notes, most))
     return panel.replace(marks=tuple(done), x=axes["x"], y=axes["y"], second=axes["second"])
 
@@ -264,9 +299,14 @@ def _log(axis: Axis, values: Sequence[Floats]) -> Axis:
     some = [one for one in some if len(one)]
     if not some:
         return axis.replace(log=False)
-    low, high = log_limits(min(float(one.min()) for one in some), max(float(one.max()) for one in some))
+    low, high = log_limits(
+        min(float(one.min()) for one in some), max(float(one.max()) for one in some)
+    )
     given = axis.limits or (None, None)
-    ends = [own if own is not None and own > 0.0 else end for own, end in zip(given, (low, high))]
+    ends = [
+        own if own is not None and own > 0.0 else end
+        for own, end in zip(given, (low, high), strict=True)
+    ]
     return axis.replace(limits=(ends[0], ends[1]) if ends[0] < ends[1] else (low, high))
 
 
@@ -345,7 +385,7 @@ class _Of:
         return self.text(int(self.some[i]))
 
 
-def _few(mark: Any, logs: tuple[bool, bool], notes: list[str], most: int | None) -> Any:
+def _few(mark: Any, logs: tuple[bool, bool], notes: _Notes, most: int | None) -> Any:
     """Return a mark with the points that are drawn."""
     import numpy as np
 
@@ -353,19 +393,17 @@ def _few(mark: Any, logs: tuple[bool, bool], notes: list[str], most: int | None)
         n = len(mark.columns[0]) if mark.columns else 0
         limit = mark.most if most is None else min(mark.most, most)
         if n > limit:
-            notes.append(f"{_called(mark)}{limit:,} of {n:,} lines drawn")
+            notes.thin("lines", limit, n)
             some = np.linspace(0, n - 1, limit).round().astype(int)
             mark = mark.replace(columns=[one[some] for one in mark.columns])
         return mark
-    if isinstance(mark, Points):
-        mark = _shaded(mark, notes)  # of all points, whichever are drawn
     if isinstance(mark, (Points, Line)):
         n = len(mark.x)
         limit = max(6, mark.most if most is None else min(mark.most, most))
         if n > limit and not np.isnan(mark.y).any():
             some = thinned(mark.x, mark.y, limit, log=logs)
             mark = _picked(mark, some)
-            notes.append(f"{_called(mark)}{len(some):,} of {n:,} points drawn")
+            notes.thin("points" if isinstance(mark, Points) else "points of lines", len(some), n)
     along = ALONG.get(type(mark))
     if along is None or not hasattr(mark, "hover"):
         return mark
@@ -384,33 +422,63 @@ def _worded(mark: Any) -> Any:
     return mark.replace(hover=[mark.hover(i) for i in range(len(mark.keys))])
 
 
-def _shaded(mark: Any, notes: list[str]) -> Any:
-    """Return points with the ends of their colour bar and with areas for their weights."""
+def _shaded(marks: list[Any], notes: _Notes) -> list[Any]:
+    """Return marks with common ends of their colour bars and with areas for their weights.
+
+    Points that are told by the same scale have one bar: the first one's is shown. Ends are those of
+    all points, whichever are drawn.
+    """
+    shades = _common(marks, "shade", "scale")
+    weights = _common(marks, "weight", "weights")
+    shown: set[str] = set()
+    done = []
+    for mark in marks:
+        if isinstance(mark, Points) and mark.weight is not None and len(mark.weight):
+            axis = mark.weights or Axis()
+            low, high = weights[axis.label]
+            mark = mark.replace(weight=_diameters(mark, low, high))
+            ends = f"{plain(float(f'{low:.4g}'))} to {plain(float(f'{high:.4g}'))}"
+            text = f"the larger a point, the more {axis.title}: {ends} {axis.unit}"
+            notes.said.append(text.rstrip())
+        if isinstance(mark, Points) and mark.shade is not None and len(mark.shade):
+            axis = mark.scale or Axis()
+            low, high = shades[axis.label]
+            axis = axis.replace(log=axis.log and low > 0.0, hidden=axis.label in shown)
+            shown.add(axis.label)
+            if axis.log and high / low < 1.02:
+                low, high = log_limits(low, high)
+            elif not high > low:
+                low, high = low - 0.5, high + 0.5
+            mark = mark.replace(scale=axis.replace(limits=(low, high)))
+        done.append(mark)
+    return done
+
+
+def _common(marks: Sequence[Any], values: str, axis: str) -> dict[str, tuple[float, float]]:
+    """Return the least and the greatest value of all marks on an axis, by its label."""
     import numpy as np
 
-    if mark.weight is not None and len(mark.weight):
-        axis = mark.weights or Axis()
-        low, high = float(np.nanmin(mark.weight)), float(np.nanmax(mark.weight))
-        values = mark.weight
-        if axis.log and low > 0.0:
-            values = np.log(values)
-        least, span = float(np.nanmin(values)), float(np.ptp(values))
-        share = (values - least) / span if span > 0.0 else np.zeros(len(values))
-        share = np.nan_to_num(share)
-        mark = mark.replace(weight=mark.size * np.sqrt(AREAS[0] + (AREAS[1] - AREAS[0]) * share))
-        ends = f"{plain(float(f'{low:.4g}'))} to {plain(float(f'{high:.4g}'))}"
-        notes.append(f"the larger a point, the more {axis.title}: {ends} {axis.unit}".rstrip())
-    if mark.shade is not None and len(mark.shade):
-        axis = mark.scale or Axis()
-        low, high = float(np.nanmin(mark.shade)), float(np.nanmax(mark.shade))
-        if axis.log and not low > 0.0:
-            axis = axis.replace(log=False)
-        if axis.log and high / low < 1.02:
-            low, high = log_limits(low, high)
-        elif not high > low:
-            low, high = low - 0.5, high + 0.5
-        mark = mark.replace(scale=axis.replace(limits=(low, high)))
-    return mark
+    found: dict[str, list[Any]] = {}
+    for mark in marks:
+        own = getattr(mark, values) if isinstance(mark, Points) else None
+        if own is not None and np.isfinite(own).any():
+            label = (getattr(mark, axis) or Axis()).label
+            found.setdefault(label, []).append(own[np.isfinite(own)])
+    ends = {label: np.concatenate(own) for label, own in found.items()}
+    return {label: (float(own.min()), float(own.max())) for label, own in ends.items()}
+
+
+def _diameters(mark: Any, low: float, high: float) -> Floats:
+    """Return how large points are: their areas rise with their weights."""
+    import numpy as np
+
+    log = mark.weights is not None and mark.weights.log and low > 0.0
+    scale = np.log if log else np.asarray
+    span = float(scale(high) - scale(low))
+    share = (scale(mark.weight) - scale(low)) / span if span > 0.0 else np.zeros(len(mark.weight))
+    share = np.nan_to_num(share).clip(0.0, 1.0)
+    grown: Floats = mark.size * np.sqrt(AREAS[0] + (AREAS[1] - AREAS[0]) * share)
+    return grown
 
 
 def _placed(marks: Sequence[Any]) -> list[Any]:
@@ -432,7 +500,9 @@ def _placed(marks: Sequence[Any]) -> list[Any]:
             number += 1
         if mark.how == "stacked":
             start = np.zeros(len(places))
-            for i, (place, length) in enumerate(zip(places.tolist(), mark.lengths.tolist(), strict=True)):
+            for i, (place, length) in enumerate(
+                zip(places.tolist(), mark.lengths.tolist(), strict=True)
+            ):
                 key = (mark.flat, mark.second, place)
                 up, down = ends.get(key, (0.0, 0.0))
                 start[i] = up if length >= 0 else down

@@ -38,4 +38,6 @@ def metric_axis(name: str, *, log: bool | None = None, accuracy: str = "accuracy
     metric, at, device = name.replace("quantised nn", "quantised_nn").partition("@")
     title = SCORES.get(metric) or LABELS.get(metric, metric)
     cost = metric not in SCORES and metric != "accuracy"
-    return Axis(f"{title} on {device}" if at else title, unit_of(name), cost if log is None else log)
+    return Axis(
+        f"{title} on {device}" if at else title, unit_of(name), cost if log is None else log
+    )

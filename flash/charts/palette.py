@@ -7,7 +7,7 @@ stand for it and for black.
 
 from __future__ import annotations
 
-__all__ = ["DASHES", "PALETTE", "SHADES", "SYMBOLS", "colour", "dash", "symbol"]
+__all__ = ["DASHES", "HATCHES", "PALETTE", "SHADES", "SYMBOLS", "colour", "dash", "hatch", "symbol"]
 
 PALETTE = (
     "#0072B2",  # blue
@@ -22,6 +22,8 @@ PALETTE = (
 BESIDE = {-1: "#1A1A1A", -2: "#8A8A8A"}  # black and grey
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "x", "cross", "star")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+# of what is filled: "" has none
+HATCHES = ("", "/", "\\", ".", "x", "-", "|", "+")
 SHADES = "viridis"  # of values: its lightness rises from end to end
 
 
@@ -38,3 +40,8 @@ def symbol(place: int) -> str:
 def dash(place: int) -> str:
     """Return the dashes of a colour: 40 pairs of the two are different."""
     return DASHES[max(place, 0) % len(DASHES)]
+
+
+def hatch(place: int) -> str:
+    """Return the hatching of a colour."""
+    return HATCHES[max(place, 0) % len(HATCHES)]

@@ -38,7 +38,7 @@ def svg_of(chart: Chart) -> str:
     ElementTree.register_namespace("xlink", LINK)
     root = ElementTree.fromstring(text)
     own = sha256(text.encode()).hexdigest()[:8]
-    _name(root, chart, own)
+    _name(root, chart)
     _tell(root, chart)
     _own_ids(root, own)
     _short(root)
@@ -47,7 +47,9 @@ def svg_of(chart: Chart) -> str:
 
 def _plain_points(chart: Chart) -> bool:
     """Return whether all points of a mark are of one size: then they are written once."""
-    return all(getattr(one, "weight", None) is None for panel in chart.panels for one in panel.marks)
+    return all(
+        getattr(one, "weight", None) is None for panel in chart.panels for one in panel.marks
+    )
 
 
 def _short(root: Element) -> None:
@@ -55,7 +57,7 @@ def _short(root: Element) -> None:
     import re
 
     for element in root.iter():
-        for key in ("d", "x", "y", "x1", "x2", "y1", "y2", "points"):
+        for key in ("d", "x", "y", "x1", "x2", "y1", "y2", "points", "width", "height"):
             if key in element.attrib:
                 element.set(key, re.sub(r"-?\d+\.\d{3,}", _rounded, element.attrib[key]))
                 if key == "d":
@@ -66,10 +68,8 @@ def _rounded(match: Any) -> str:
     return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
 
 
-def _name(root: Element, chart: Chart, own: str) -> None:
+def _name(root: Element, chart: Chart) -> None:
     """Say what it is, and make it as wide as there is room."""
-    from xml.etree.ElementTree import Element
-
     for metadata in root.findall(f"{{{SVG}}}metadata"):
         root.remove(metadata)
     for element in root.iter():  # its rules would be the whole page's

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["thinned"]
 
+MANY = 200_000  # points, from which on less is to be done with each
 FINEST = 2048  # cells along each side: finer than a screen's points
 
 
@@ -36,20 +37,38 @@ def thinned(
     n = len(x)
     if n <= most:
         return np.arange(n)
-    places = [_shares(np.asarray(one, dtype=float), own) for one, own in zip((x, y), log)]
+    places = [
+        _shares(np.asarray(one, dtype=float), own) for one, own in zip((x, y), log, strict=True)
+    ]
     ends = [0, n - 1, *(f(one) for one in places for f in (np.argmin, np.argmax))]
     ends = np.unique(np.asarray(ends, dtype=np.int64))
+    some = np.arange(n)
+    if n > MANY:  # one point of each of the smallest cells: all others lie with one of them
+        some = np.union1d(_first(places, FINEST), ends)
+        places = [one[some] for one in places]
     few, many = 1, FINEST
     best = ends
     while few <= many:  # the number of cells that are not empty rises with the grid's fineness
         side = (few + many) // 2
-        cell = [np.minimum((one * side).astype(np.int64), side - 1) for one in places]
-        found = np.union1d(np.unique(cell[0] * side + cell[1], return_index=True)[1], ends)
+        found = np.union1d(some[_first(places, side)], ends)
         if len(found) <= most:
             few, best = side + 1, found
         else:
             many = side - 1
     return best
+
+
+def _first(places: list[NDArray[Any]], side: int) -> NDArray[np.int64]:
+    """Return the number of the first point of each cell of a grid."""
+    import numpy as np
+
+    cell = [np.minimum((one * side).astype(np.int64), side - 1) for one in places]
+    both = cell[0] * side + cell[1]
+    if len(both) < MANY:
+        return np.unique(both, return_index=True)[1]
+    found = np.full(side * side, -1)  # without sorting them
+    found[both[::-1]] = np.arange(len(both))[::-1]  # of several the last that is written
+    return found[found >= 0]
 
 
 def _shares(values: NDArray[Any], log: bool) -> NDArray[Any]:

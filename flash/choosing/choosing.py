@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from ..base.checks import flag, integer, listener, number, public, shown
+from ..base.checks import integer, listener, number, public, shown, watched
 from ..base.record import Record, deferred
 from ..errors import ArgumentError, ArgumentTypeError
 from .answer import Alternative, ChoiceResult
@@ -20,7 +20,8 @@ from .problem import ChoiceProblem
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal
+
 
 __all__ = ["Question", "best", "choose"]
 
@@ -79,7 +80,7 @@ def choose(
     time_limit_s: float | None = None,
     max_nodes: int | None = None,
     callback: Callable[[Any], Any] | None = None,
-    progress: bool = False,
+    progress: bool | Literal["auto"] = False,
 ) -> ChoiceResult:
     """Choose one option for each group: the best within the conditions, proven.
 
@@ -108,8 +109,10 @@ def choose(
         Of the search tree, for each answer.
     callback : callable, optional
         Called with a `flash.results.event.Event` now and then; True ends the search.
-    progress : bool
-        Whether to show a line of progress.
+    progress : bool or "auto"
+        Show on standard error how far it is: with rich's bar on a terminal, where rich is
+        installed, else with a line now and then. "auto": on a terminal alone, and not before the
+        first second.
 
     Returns
     -------
@@ -151,10 +154,20 @@ def choose(
     deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
     nodes = -1 if max_nodes is None else integer("max_nodes", max_nodes, 0, 2**62)
     listener("callback", callback)
-    progress = flag("progress", progress)
+    if watched("progress", progress):
+        from ..results.event import Watch
+
+        with Watch(callback, progress, "nodes", max_nodes, time_limit_s) as watch:
+            made = choose(
+                problem, minimize=minimize, maximize=maximize, where=where, k=k,
+                min_distance=min_distance, start=start, time_limit_s=time_limit_s,
+                max_nodes=max_nodes, callback=watch,
+            )  # fmt: skip
+            watch.end(made.objective, made.bound, made.nodes)
+            return made
     first = [] if start is None else [_picks_of(start, problem)]
     question = Question(problem, tuple(conditions), tuple(goals))
-    heard, ended = _listening(callback, progress, goals[0], began)
+    heard, ended = _listening(callback, goals[0], began)
     answers: list[Found] = []
     found = Found(None, None, None, True, False, None, 0)
     total = 0
@@ -170,8 +183,6 @@ def choose(
         question = question.but(found.picks, min_distance)
         if found.stopped is not None:
             break
-    if progress:
-        _end_line()
     asked = Question(problem, tuple(conditions), tuple(goals))
     stopped = "callback" if ended() else found.stopped
     return _result(asked, answers, found, stopped, total, perf_counter() - began, where)
@@ -278,14 +289,14 @@ def _least_peak(question: Question, goal: Goal, held: Sequence[Condition], limit
 
 
 def _listening(
-    callback: Callable[[Any], Any] | None, progress: bool, goal: Goal, began: float
+    callback: Callable[[Any], Any] | None, goal: Goal, began: float
 ) -> tuple[Callable[[Any], Any] | None, Callable[[], bool]]:
     """Return what the core calls, and whether the user's callback ended the search."""
-    if callback is None and not progress:
+    if callback is None:
         return None, lambda: False
     from ..results.event import Listener
 
-    heard = Listener(callback, progress, began)
+    heard = Listener(callback, began)
     plain = goal.kind == "sum"
 
     def notify(core: Any) -> bool:
@@ -295,12 +306,6 @@ def _listening(
         return heard.tell(value, bound if plain and bound - bound == 0 else None, nodes)
 
     return notify, lambda: heard.ended
-
-
-def _end_line() -> None:
-    import sys
-
-    print(file=sys.stderr)
 
 
 def _picks_of(start: Any, problem: ChoiceProblem) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
-from ..base.checks import flag, integer, listener, number, path_of, writable
+from ..base.checks import integer, listener, number, path_of, watched, writable
 from ..errors import ArgumentError
 from .choosing import choose
 from .conditions import read_conditions
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from typing import Any
 
+    from ..base.progress import Progress, Watching
     from ..results.histogram import Histogram
     from .answer import Alternative
     from .conditions import Condition
@@ -41,7 +42,6 @@ MAX_TOP = 10_000
 MAX_BINS = 65_536
 MAX_SAMPLE = 1_000_000_000
 BINS = 64
-LINE_S = 0.1
 LEAST_S = 1e-3  # for the best answers, where time is up: they say so
 WIDE = 2**56  # numbers of which 64 times as much is no int64
 
@@ -76,7 +76,7 @@ def count_choices(
     sample = None if sample is None else integer("sample", sample, 1, MAX_SAMPLE)
     seed = integer("seed", seed, 0, 2**64 - 1)
     deadline = inf if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
-    work = _Count(problem, conditions, bins, flag("progress", progress), began)
+    work = _Count(problem, conditions, bins, watched("progress", progress), began)
     work.ends_at, work.callback = began + deadline, listener("callback", callback)
     if sample is not None and problem.size <= min(sample, MANY):
         sample = None  # all of them
@@ -159,11 +159,12 @@ class _Count:
         problem: ChoiceProblem,
         conditions: Sequence[Condition],
         bins: int,
-        progress: bool,
+        progress: Watching,
         began: float,
     ) -> None:
         self.problem, self.conditions, self.bins = problem, tuple(conditions), bins
-        self.progress, self.began, self.next_line_s = progress, began, 0.0
+        self.progress, self.began = progress, began
+        self.shown: Progress | None = None
         self.columns = {
             name: Column(problem.exact(name).whole, name in problem.peaks)
             for name in problem.metrics
@@ -173,6 +174,7 @@ class _Count:
         self.stopped: str | None = None
         self.whole = False  # whether all that was to be looked at was
         self.drawn = self.work = 0
+        self.sample: int | None = None
         self.feasible = 0
         self.flags: list[str] = []
         self.bars: dict[str, _Bars] = {}
@@ -181,19 +183,23 @@ class _Count:
             self.bars = {name: _Bars(column, free, bins) for name, column in self.columns.items()}
 
     def go(self, sample: int | None, seed: int, writer: Writer | None, lenient: bool) -> None:
+        if self.progress:
+            from ..base.progress import Progress
+
+            limit_s = self.ends_at - self.began
+            self.shown = Progress(self.progress, "sweep", ends_s=limit_s, began=self.began)
         try:
             self._go(sample, seed, writer, lenient)
         except KeyboardInterrupt:
             self.stopped = "interrupt"
             raise _Stopped from None
         finally:
-            if self.progress:
-                import sys
-
-                print(file=sys.stderr)
+            if self.shown is not None:
+                self.shown.close()
         self.whole = True
 
     def _go(self, sample: int | None, seed: int, writer: Writer | None, lenient: bool) -> None:
+        self.sample = sample
         if sample is not None:
             walk = Walk(self.problem, self.conditions, list(self.columns.values()))
             self._through(self._drawn(walk, sample, seed), writer)
@@ -227,7 +233,8 @@ class _Count:
                 one.add(sums[:, j], None)
             if writer is not None:
                 writer.write(picks, sums)
-            self._tell("{:,} answers found", self.feasible)
+            share = None if self.sample is None else self.drawn / self.sample
+            self._tell(f"{self.feasible:,} answers found", share, None if share is None else 1.0)
 
     def _counted(self, lenient: bool) -> bool:
         """Count by states; false where the answers are to be gone through one by one."""
@@ -275,23 +282,20 @@ class _Count:
 
         def tell(g: int, states: int) -> None:
             self.work = states
-            self._tell(f"group {g + 1} of {places}, {{:,}} states", states)
+            self._tell(f"group {g + 1} of {places}, {states:,} states")
 
         return walk.counted(MOST_STATES, MOST_WORK, tell)
 
-    def _tell(self, text: str, number: int) -> None:
-        elapsed_s = perf_counter() - self.began
+    def _tell(self, told: str, done: float | None = None, total: float | None = None) -> None:
+        """Tell of the sweep so far: `done` of a `total`, where there is one."""
         if perf_counter() >= self.ends_at:
             self.stopped = "time_limit_s"
         elif self.heard():
             self.stopped = "callback"
         if self.stopped is not None:
             raise _Stopped
-        if self.progress and elapsed_s >= self.next_line_s:
-            import sys
-
-            self.next_line_s = elapsed_s + LINE_S
-            print(f"\r{text.format(number)}", end="", file=sys.stderr, flush=True)
+        if self.shown is not None:
+            self.shown.update(done, told, total=total)
 
     def histograms(self) -> dict[str, Histogram]:
         return {name: one.made(self.problem.exact(name).scale) for name, one in self.bars.items()}

@@ -174,6 +174,7 @@ class ChoiceFront(Record, Reported):
         from .page import made
 
         return made(self)
+
     def _charts(self) -> list[Chart]:
         from .drawing import chart_of
 

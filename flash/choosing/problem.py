@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from math import prod
 
-from ..base.checks import flag, hint, is_list, public, real, shown, text
+from ..base.checks import hint, is_list, public, real, shown, text, watched
 from ..base.record import Shown
 from ..errors import ArgumentError, ArgumentTypeError
 
@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal
 
     import numpy as np
     import numpy.typing as npt
@@ -285,7 +285,7 @@ class ChoiceProblem(Shown):
         until: str | None = None,
         takes: str | None = None,
         gives: str | None = None,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
     ) -> ChoiceProblem:
         """Make a problem of a table with a row for each option.
 
@@ -304,8 +304,9 @@ class ChoiceProblem(Shown):
             Metrics of which the largest counts; they need not be in `metrics`.
         until, takes, gives : str, optional
             Columns: see `ChoiceProblem`.
-        progress : bool
-            Whether to show how many rows were read.
+        progress : bool or "auto"
+            Whether to show how much was read. "auto": on a terminal alone, and not before the
+            first second.
 
         Raises
         ------
@@ -321,7 +322,7 @@ class ChoiceProblem(Shown):
                 text(name, other)
         if metrics is not None:
             metrics = _names("metrics", metrics)
-        flag("progress", progress)
+        watched("progress", progress)
         return read_table(
             cls, source, group, option, metrics, tuple(_names("peaks", peaks)), until, takes,
             gives, progress,

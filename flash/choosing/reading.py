@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from ..base.progress import Progress, Watching
     from .problem import ChoiceProblem
 
 __all__ = ["columns_of", "read_table"]
 
-LINES = 100_000  # rows between two lines of progress
+LINES = 20_000  # rows between two looks at the clock
 ENDINGS = (".csv", ".parquet", ".jsonl", ".json")
 
 
@@ -28,12 +29,17 @@ def read_table(
     until: str | None,
     takes: str | None,
     gives: str | None,
-    progress: bool,
+    progress: Watching,
 ) -> ChoiceProblem:
     """Make a problem of a table: see `ChoiceProblem.from_table`."""
-    columns = _columns(source, group, option, progress)
     if progress:
-        _tell(len(next(iter(columns.values()), ())), "\n")
+        from ..base.progress import Progress
+
+        with Progress(progress, "reading") as seen:
+            columns = _columns(source, group, option, seen)
+            seen.update(told=f"{len(next(iter(columns.values()), ())):,} rows")
+    else:
+        columns = _columns(source, group, option, None)
     if not columns or not len(next(iter(columns.values()))):
         raise ArgumentError("source must have at least one row, got none")
     named = {
@@ -136,28 +142,28 @@ def _plain(value: Any) -> Any:
 
 def columns_of(source: Any, group: str, option: str) -> dict[str, Any]:
     """Return a table's columns, whatever it is."""
-    return _columns(source, group, option, False)
+    return _columns(source, group, option, None)
 
 
-def _columns(source: Any, group: str, option: str, progress: bool) -> dict[str, Any]:
+def _columns(source: Any, group: str, option: str, seen: Progress | None) -> dict[str, Any]:
     """Return a table's columns, whatever it is."""
     import os
 
     if isinstance(source, (str, os.PathLike)):
-        return _from_file(os.fspath(source), group, option, progress)
+        return _from_file(os.fspath(source), group, option, seen)
     if hasattr(source, "columns") and hasattr(source, "__getitem__"):  # pandas, polars
         return {str(name): list(source[name]) for name in source.columns}
     if isinstance(source, dict):
         return _from_mapping(source, group, option)
     if isinstance(source, (list, tuple)):
-        return _from_rows(source, "row", progress)
+        return _from_rows(source, "row")
     raise ArgumentTypeError(
         f"source must be a path, a DataFrame, a mapping or a list of rows, got {shown(source)} "
         f"({type(source).__name__})"
     )
 
 
-def _from_file(path: str, group: str, option: str, progress: bool) -> dict[str, Any]:
+def _from_file(path: str, group: str, option: str, seen: Progress | None) -> dict[str, Any]:
     import os
     from errno import ENOENT
 
@@ -189,17 +195,25 @@ def _from_file(path: str, group: str, option: str, progress: bool) -> dict[str, 
             return _from_mapping(data, group, option)
         if not isinstance(data, list):
             raise FormatError(f"{path} must hold a list of rows, or options by group")
-        return _from_rows(data, path, progress)
-    lines = _lines(path)
+        return _from_rows(data, path)
+    lines = _lines(path, seen)
     if ending == ".csv":
-        return _from_csv(lines, path, progress)
-    return _from_rows(_json_lines(lines, path), path, progress)
+        return _from_csv(lines, path)
+    return _from_rows(_json_lines(lines, path), path)
 
 
-def _lines(path: str) -> Iterator[str]:
+def _lines(path: str, seen: Progress | None) -> Iterator[str]:
+    import os
+
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            yield from file
+            size = os.fstat(file.fileno()).st_size
+            for i, line in enumerate(file):
+                if seen is not None and i % LINES == 0:
+                    read: Any = file.buffer
+                    share = read.tell() / size if size else None  # not of a pipe
+                    seen.update(share, f"{i:,} lines", total=None if share is None else 1.0)
+                yield line
     except UnicodeDecodeError:
         raise FormatError(f"{path} is no text in UTF-8") from None
 
@@ -212,7 +226,7 @@ def _json_lines(lines: Iterable[str], path: str) -> Iterator[Any]:
             yield parse_json(line, f"{path}, line {i + 1}")
 
 
-def _from_csv(lines: Iterable[str], path: str, progress: bool) -> dict[str, Any]:
+def _from_csv(lines: Iterable[str], path: str) -> dict[str, Any]:
     import csv
 
     reader = csv.reader(lines)
@@ -221,7 +235,7 @@ def _from_csv(lines: Iterable[str], path: str, progress: bool) -> dict[str, Any]
         if len(set(names)) < len(names):
             raise FormatError(f"{path} has a column twice: {', '.join(names)}")
         columns: list[list[str]] = [[] for _ in names]
-        for i, row in enumerate(reader):
+        for row in reader:
             if not row:
                 continue
             if len(row) != len(names):
@@ -230,22 +244,13 @@ def _from_csv(lines: Iterable[str], path: str, progress: bool) -> dict[str, Any]
                 )
             for column, value in zip(columns, row, strict=True):
                 column.append(value)
-            if progress and i % LINES == 0:
-                _tell(i)
     except csv.Error as error:
         raise FormatError(f"{path}, line {reader.line_num}: {error}") from None
     return dict(zip(names, columns, strict=True))
 
 
-def _tell(rows: int, end: str = "") -> None:
-    import sys
-
-    print(f"\r{rows:,} rows", end=end, file=sys.stderr, flush=True)
-
-
-def _from_rows(rows: Iterable[Any], where: str, progress: bool) -> dict[str, Any]:
+def _from_rows(rows: Iterable[Any], where: str) -> dict[str, Any]:
     columns: dict[str, list[Any]] = {}
-    count = 0
     for i, row in enumerate(rows):
         if not isinstance(row, dict):
             raise FormatError(f"{where} {i}: a row must be a table of columns, got {shown(row)}")
@@ -254,9 +259,6 @@ def _from_rows(rows: Iterable[Any], where: str, progress: bool) -> dict[str, Any
                 columns[name] = [None] * i
         for name, column in columns.items():
             column.append(row.get(name))
-        count = i
-        if progress and i % LINES == 0:
-            _tell(count)
     return columns
 
 
@@ -276,7 +278,7 @@ def _from_mapping(data: Mapping[Any, Any], group: str, option: str) -> dict[str,
                         f"{shown(numbers)}"
                     )
                 rows.append({group: name, option: label, **numbers})
-        return _from_rows(rows, "source", False)
+        return _from_rows(rows, "source")
     lengths = {str(name): len(one) for name, one in data.items() if hasattr(one, "__len__")}
     if len(lengths) != len(data) or len(set(lengths.values())) != 1:
         raise ArgumentError(

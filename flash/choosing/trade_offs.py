@@ -17,7 +17,7 @@ from collections import deque
 from fractions import Fraction
 from time import perf_counter
 
-from ..base.checks import flag, is_list, items, listener, number, shown
+from ..base.checks import is_list, items, listener, number, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from .choosing import Question, best, told_choices, told_metrics
 from .conditions import Condition, PeakLimit, Row, read_conditions, with_clauses
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["find_front", "front_of_goals"]
 
 INF = float("inf")
-LINE_S = 0.1  # between two lines of progress
 MOST = 8  # objectives
 LARGEST = 2**52  # sums that the solver takes as they are
 ROUNDED = (
@@ -55,7 +54,6 @@ def find_front(
     where: Any,
     time_limit_s: Any,
     callback: Any,
-    progress: Any,
 ) -> ChoiceFront:
     """Find the front: see `flash.pareto`.
 
@@ -68,9 +66,7 @@ def find_front(
     conditions = read_conditions(where, problem)
     deadline = INF if time_limit_s is None else number("time_limit_s", time_limit_s, above=0.0)
     listener("callback", callback)
-    search = _Search(
-        problem, conditions, goals, began, deadline, callback, flag("progress", progress)
-    )
+    search = _Search(problem, conditions, goals, began, deadline, callback)
     try:
         search.run()
     except KeyboardInterrupt:
@@ -82,7 +78,7 @@ def front_of_goals(
     problem: ChoiceProblem, conditions: list[Condition], goals: list[Goal]
 ) -> ChoiceFront:
     """Find the front of objectives that are read already, sums and peaks, within conditions."""
-    search = _Search(problem, conditions, goals, perf_counter(), INF, None, False)
+    search = _Search(problem, conditions, goals, perf_counter(), INF, None)
     search.run()
     return search.front()
 
@@ -131,11 +127,10 @@ class _Search:
         began: float,
         deadline: float,
         callback: Callable[[ChoiceEvent], object] | None,
-        progress: bool,
     ) -> None:
         self.problem, self.conditions, self.told_goals = problem, tuple(conditions), goals
         self.began, self.ends_at = began, began + deadline
-        self.callback, self.progress = callback, progress
+        self.callback = callback
         # sums first: what is minimised is one where there is one, and peaks are limits
         self.goals = sorted(goals, key=lambda one: one.kind == "peak")
         model = Model(problem, ())
@@ -150,7 +145,6 @@ class _Search:
         self.stopped: str | None = None
         self.ended = False  # by the callback
         self.nodes = 0
-        self.next_line_s = 0.0
 
     def _stages(self) -> tuple[Goal, ...]:
         """Return objectives of which the best in turn is a point: the first, the sum of the other
@@ -179,12 +173,6 @@ class _Search:
     def heard(self, _: object = None) -> bool:
         """Tell of the search so far; whether to end it."""
         elapsed_s = perf_counter() - self.began
-        if self.progress and elapsed_s >= self.next_line_s:
-            import sys
-
-            self.next_line_s = elapsed_s + LINE_S
-            text = f"\r{len(self.found)} points, {self.nodes} nodes, {elapsed_s:.1f} s"
-            print(text, end="", file=sys.stderr, flush=True)
         if self.callback is not None:
             event = ChoiceEvent(len(self.found), self.nodes, elapsed_s)
             self.ended = self.ended or self.callback(event) is True
@@ -204,8 +192,7 @@ class _Search:
         ]
         more = Condition("", tuple(with_clauses(parts, self.problem)))
         question = Question(self.problem, (*self.conditions, more), self.stages)
-        listening = self.callback is not None or self.progress
-        found = best(question, Limits(left, -1, self.heard if listening else None))
+        found = best(question, Limits(left, -1, None if self.callback is None else self.heard))
         self.nodes += found.nodes
         self.rounded |= found.rounded
         if found.stopped is not None:
@@ -272,10 +259,6 @@ class _Search:
     # the outcome
 
     def front(self) -> ChoiceFront:
-        if self.progress:
-            import sys
-
-            print(file=sys.stderr)
         places = [self.goals.index(one) for one in self.told_goals]
         points: list[tuple[Values, ChoicePoint]] = []
         complete = self.stopped is None and self.all_proven

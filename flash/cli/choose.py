@@ -55,7 +55,6 @@ def prepare_choose(parser: ArgumentParser) -> None:
     add("--start", metavar="FILE", help="an earlier answer: what --json wrote, or choices as JSON")
     add("--time-limit-s", type=seconds, metavar="S", help="stop after so many seconds")
     add("--max-nodes", type=count, metavar="N", help="stop after so many nodes of the search tree")
-    add("--progress", action="store_true", help="show progress on standard error")
     add("--table", dest="out", metavar="FILE", help="write the choices: a .csv or .parquet file")
     add_json(parser)
     add_table(parser)

@@ -28,6 +28,7 @@ __all__ = [
     "names_of",
     "print_json",
     "print_result",
+    "screen",
 ]
 
 
@@ -121,7 +122,20 @@ def print_result(
         return finish(result.to_json(), *more)
     if args.json is not None:
         more = ((args.json, result.to_json), *more)
-    return finish(str(result), *more)
+    return finish(screen(str(result)), *more)
+
+
+def screen(text: str) -> str:
+    """Return what is printed of a screen: with colours where standard output takes them."""
+    import sys
+    from os import environ
+
+    forced = "FORCE_COLOR" in environ or "CLICOLOR_FORCE" in environ
+    if sys.stdout is None or not (forced or sys.stdout.isatty()):
+        return text
+    from .colours import tinted
+
+    return tinted(text, sys.stdout)
 
 
 def finish(text: str | None, *files: tuple[str, Callable[[str], object]]) -> bool:

@@ -56,8 +56,11 @@ def prepare_compare(parser: ArgumentParser) -> None:
         help="accuracy (default), or exponents of a weighted product")  # fmt: skip
     add("--time-limit-s", type=seconds, metavar="S", help="of each run")
     add("--max-evals", type=count, metavar="N", help="evaluations of each run (1000)")
-    add("--plot", metavar="PATH", help="draw quality against evaluations and time: .html (plotly), .png, .svg or .pdf")
-    add("--quiet", action="store_true", help="show no progress on standard error")
+    add(
+        "--plot",
+        metavar="PATH",
+        help="draw quality against evaluations and time: .html (plotly), .png, .svg or .pdf",
+    )
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the table")  # fmt: skip
     method_options(parser)
@@ -107,7 +110,7 @@ def compare(args: Namespace) -> int:
         evaluator=read_evaluator(args),
         max_evals=args.max_evals,
         time_limit_s=args.time_limit_s,
-        progress=not args.quiet,
+        progress=args.progress,
         codesign=args.codesign,
         predictor=args.predictor,
         objective=read_objective(args.objective),

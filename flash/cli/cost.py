@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError
-from .common import add_json, check_json, finish
+from .common import add_json, check_json, finish, screen
 from .read import count
 
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ def cost(args: Namespace) -> int:
     target = flash.Target.load(args.target)
     found = target.cost(_network(args.file, shape))
     files: list[Any] = []
-    text = found.table(args.top)
+    text = screen(found.table(args.top))
     if args.json == "-":
         text = found.to_json()
     elif args.json is not None:

@@ -81,7 +81,7 @@ def export(args: Namespace) -> int:
         if args.torch is not None:
             _save(module, args.torch)
     if code is not None:
-        write_text_atomic(args.torch_code, code)
+        write_text_atomic(given["--torch-code"], code)
     told: dict[str, Any] = {
         "network": network.to_dict(),
         "weights": weights,

@@ -34,7 +34,7 @@ def search_folder(args: Namespace) -> int:
         )
     if args.together is not None:
         raise ArgumentError("--together is one search for several devices: it takes no --targets")
-    from .common import check_json, finish
+    from .common import check_json, finish, screen
 
     check_json(args)
 
@@ -84,7 +84,7 @@ def search_folder(args: Namespace) -> int:
         from ..base.checks import write_text_atomic
 
         files.append((args.json, lambda path: write_text_atomic(path, "\n".join(lines) + "\n")))
-    if not finish(None if args.json == "-" else str(fleet), *files):
+    if not finish(None if args.json == "-" else screen(str(fleet)), *files):
         return USAGE
     if any(result.stopped == "interrupt" for result in fleet):
         return INTERRUPTED

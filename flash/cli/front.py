@@ -58,7 +58,6 @@ def prepare_pareto(parser: ArgumentParser) -> None:
         help="fewer points: for every network one comes within a factor 1 + E of it")  # fmt: skip
     add("--time-limit-s", type=seconds, metavar="S", help="stop after so many seconds")
     add("--threads", type=count, metavar="N", help="of no effect: a front is found on one thread")
-    add("--progress", action="store_true", help="show progress on standard error")
     add("--plot", metavar="FILE", help="draw it: .html (plotly), .png, .svg or .pdf (matplotlib)")
     add("--intervals", action="store_true",
         help="with --json: between which values each point's costs lie, too")  # fmt: skip

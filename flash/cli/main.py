@@ -11,7 +11,7 @@ import sys
 
 from .. import _SHOWN, _open
 from ..errors import ArgumentError, FlashError
-from .common import check_json, print_json
+from .common import check_json, print_json, screen
 from .options import (
     BUDGETS,
     HELP,
@@ -93,7 +93,13 @@ def _dispatch(argv: list[str]) -> int:
         from ..base.checks import choice
 
         choice("COMMAND", command, _COMMANDS)  # raises, with the nearest name
-    return _COMMANDS[command](read(command, argv[1:]))
+    args = read(command, argv[1:])
+    if args.verbose or args.quiet:
+        from .verbose import told
+
+        with told(args.verbose, args.quiet):
+            return _COMMANDS[command](args)
+    return _COMMANDS[command](args)
 
 
 def _fail(message: str) -> int:
@@ -151,7 +157,7 @@ def _told(args: Namespace, results: list[SearchResult]) -> bool:
     """Print results, then write them where --json says; false where that failed."""
     _open(_SHOWN)
     if args.json is None:
-        print("\n\n".join(map(str, results)))
+        print(screen("\n\n".join(map(str, results))))
         return True
     from ..base.checks import write_text_atomic
     from .common import finish
@@ -164,8 +170,8 @@ def _told(args: Namespace, results: list[SearchResult]) -> bool:
     if args.json == "-":
         print(text)
         return True
-    screen = "\n\n".join(map(str, results))
-    return finish(screen, (args.json, lambda path: write_text_atomic(path, text + "\n")))
+    shown = screen("\n\n".join(map(str, results)))
+    return finish(shown, (args.json, lambda path: write_text_atomic(path, text + "\n")))
 
 
 # pareto
@@ -223,7 +229,7 @@ def _evaluate(args: Namespace) -> int:
     lines = [["network", *values]]
     for number, name in enumerate(args.network):
         lines.append([name, *(quantity(column[number]) for column in values.values())])
-    print("\n".join(table(lines, 1)))
+    print(screen("\n".join(table(lines, 1))))
     return FOUND
 
 
@@ -294,7 +300,7 @@ def _train(args: Namespace) -> int:
         resume=not args.no_resume,
         keep_weights=read_kept(args.keep_weights),
         memory_gib=args.memory_gib,
-        progress=not args.quiet,
+        progress=args.progress,
     )
     if args.json:
         print_json(result.to_dict())
@@ -381,7 +387,7 @@ def _targets(args: Namespace) -> int:
     elif args.target is None:
         rows = [_listed(one) for one in facts]
         titles = ["name", "kind", "metrics", "networks", "held-out error %", "their macs"]
-        print("\n".join(table([titles, *rows], len(titles))))
+        print(screen("\n".join(table([titles, *rows], len(titles)))))
     else:
         for field, value in facts[0].items():
             print("\n".join([f"{field}:", *_indented(value)]))
@@ -438,6 +444,12 @@ def _indented(value: Any, by: str = "  ") -> list[str]:
     return [by + str(value)]
 
 
+def _completion(args: Namespace) -> int:
+    from .completion import completion
+
+    return completion(args)
+
+
 def _info(args: Namespace) -> int:
     from ..buildinfo import build_info
 
@@ -468,5 +480,6 @@ _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "explore": _explore,
     "report": _report,
     "targets": _targets,
+    "completion": _completion,
     "info": _info,
 }

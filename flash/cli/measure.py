@@ -60,7 +60,6 @@ def _run_options(parser: ArgumentParser, runtime: str) -> None:
     add("--passes", type=count, metavar="N", help="passes over all networks (6; of layers 3)")
     add("--time-limit-s", type=seconds, metavar="S", help="for each network (10; of layers 1)")
     add("--no-pin", action="store_true", help="leave the choice of processors to the system")
-    add("--quiet", action="store_true", help="do not show on standard error what is measured")
 
 
 def prepare_measure(parser: ArgumentParser) -> None:
@@ -172,9 +171,9 @@ def measure(args: Namespace) -> int:
         )
         return 0
     out = args.out or ("measurements.jsonl" if len(nets) > 1 else None)
-    _tell_finished(out)
+    _tell_finished(args, out)
     more = {"dtype": args.dtype, "energy": args.energy}
-    found = flash.measure(nets, **settings, **more, path=out, progress=not args.quiet)
+    found = flash.measure(nets, **settings, **more, path=out, progress=args.progress)
     if args.json:
         from .common import print_json
 
@@ -211,8 +210,8 @@ def _measure_layers(args: Namespace) -> int:
         )
         return 0
     out = args.out or "layers.jsonl"
-    _tell_finished(out)
-    found = measure_layers(space, out, **settings, energy=args.energy, progress=not args.quiet)
+    _tell_finished(args, out)
+    found = measure_layers(space, out, **settings, energy=args.energy, progress=args.progress)
     print(f"{len(found)} layers: {out}")
     return 0
 
@@ -250,9 +249,9 @@ def _refuse_runtime(args: Namespace) -> None:
         )
 
 
-def _tell_finished(path: str | None) -> None:
+def _tell_finished(args: Namespace, path: str | None) -> None:
     """Say that a file holds measurements already: they are not made again."""
-    if path is not None and os.path.exists(path):
+    if not args.quiet and path is not None and os.path.exists(path):
         print(f"flash: going on with {path}; what is in it is not measured again", file=sys.stderr)
 
 
@@ -293,8 +292,8 @@ def calibrate(args: Namespace) -> int:
         space = as_space(read_space(args))
         chosen = flash.calibration_design(space, base, args.n, seed=args.seed)
         journal = out.removesuffix(".json") + ".measurements.jsonl"
-        _tell_finished(journal)
-        measured = flash.measure(chosen, **_settings(args), path=journal, progress=not args.quiet)
+        _tell_finished(args, journal)
+        measured = flash.measure(chosen, **_settings(args), path=journal, progress=args.progress)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         target = flash.calibrate(
@@ -304,7 +303,7 @@ def calibrate(args: Namespace) -> int:
             prior=args.prior,
             provenance=_conditions(measured),
         )
-    for one in caught:
+    for one in () if args.quiet else caught:
         print(f"flash: warning: {one.message}", file=sys.stderr)
     from .common import finish
 

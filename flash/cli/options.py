@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from ..errors import ArgumentError
 from .read import (
     SPACE,
     amount_of,
@@ -28,9 +29,11 @@ __all__ = [
     "HELP",
     "USAGE",
     "add_budgets",
+    "commands",
     "method_options",
     "option",
     "parser",
+    "prepare",
     "read",
     "read_objective",
     "read_row",
@@ -39,6 +42,11 @@ __all__ = [
 ]
 
 USAGE = 2  # exit code of an argument that is not accepted
+# Commands that can take long, and show how far they are.
+WATCHED = (
+    *("search", "pareto", "choose", "evaluate", "sweep", "measure", "calibrate", "train"),
+    *("suggest", "compare"),
+)
 
 HELP = """\
 usage: flash COMMAND ...
@@ -81,6 +89,8 @@ commands:
                flash report runs --out runs.html
   targets    the hardware that flash knows, or one target in full
                flash targets rram
+  completion a script that completes all this at Tab, for bash, zsh and fish
+               flash completion bash > ~/.local/share/bash-completion/completions/flash
   info       how this flash was built, for bug reports
                flash info --json
 
@@ -182,7 +192,6 @@ def _prepare_search(parser: ArgumentParser) -> None:
     add("--seed", type=count, default=0, metavar="N")
     add("--time-limit-s", type=seconds, metavar="S", help="stop after so many seconds")
     add("--max-evals", type=count, metavar="N", help="stop after so many evaluations")
-    add("--progress", action="store_true", help="show progress on standard error")
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the screen")  # fmt: skip
     method_options(parser)
@@ -369,6 +378,12 @@ def _prepare_targets(parser: ArgumentParser) -> None:
     _json_option(parser)
 
 
+def _prepare_completion(parser: ArgumentParser) -> None:
+    from .completion import prepare_completion
+
+    prepare_completion(parser)
+
+
 def _prepare_info(parser: ArgumentParser) -> None:
     parser.description = "Print how this flash was built and what runs it."
     parser.epilog = "example:\n  flash info --json\n"
@@ -378,8 +393,25 @@ def _prepare_info(parser: ArgumentParser) -> None:
 def parser(command: str) -> ArgumentParser:
     """Return the parser of one command; only this one is ever built."""
     made = _bare_parser(command)
-    _PREPARE[command](made)
+    prepare(command, made)
     return made
+
+
+def prepare(command: str, parser: ArgumentParser) -> None:
+    """Add what a command takes, and what every one does."""
+    _PREPARE[command](parser)
+    add = parser.add_argument_group("what standard error shows").add_argument
+    if command in WATCHED:
+        add("--progress", action="store_true",
+            help="how far it is, also where that is no terminal, and from the start")  # fmt: skip
+    add("-q", "--quiet", action="store_true", help="neither progress nor warnings")
+    add("-v", "--verbose", action="count", default=0,
+        help="what is read, written and begun; given twice: more of it")  # fmt: skip
+
+
+def commands() -> tuple[str, ...]:
+    """Return the names of all commands."""
+    return tuple(_PREPARE)
 
 
 def read(command: str, words: list[str]) -> Namespace:
@@ -388,10 +420,16 @@ def read(command: str, words: list[str]) -> Namespace:
 
     plain: Any = Words()
     try:
-        _PREPARE[command](plain)
-        return plain.read(words)  # type: ignore[no-any-return]
+        prepare(command, plain)
+        found: Namespace = plain.read(words)
     except UnclearError:
-        return parser(command).parse_args(words)
+        found = parser(command).parse_args(words)
+    if command in WATCHED:
+        if found.progress and found.quiet:
+            raise ArgumentError("--progress and --quiet must not both be given")
+        if not found.progress and not found.quiet and sys.stderr is not None:
+            found.progress = sys.stderr.isatty() and "auto"
+    return found
 
 
 _PREPARE = {
@@ -412,5 +450,6 @@ _PREPARE = {
     "explore": _prepare_explore,
     "report": _prepare_report,
     "targets": _prepare_targets,
+    "completion": _prepare_completion,
     "info": _prepare_info,
 }

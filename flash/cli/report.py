@@ -33,7 +33,7 @@ def prepare_report(parser: ArgumentParser) -> None:
     add("--out", metavar="FILE", help="where the page is written (FOLDER.html, beside FOLDER)")
     add("--title", metavar="TEXT", help="its title (the folder's name)")
     add("--cdn", action="store_true",
-        help="charts that answer the mouse, by a script that is loaded from the network")  # fmt: skip
+        help="charts that answer the mouse, by a script from the network")  # fmt: skip
 
 
 def report(args: Namespace) -> int:

@@ -11,10 +11,13 @@ from .read import count
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
     from typing import Any
 
     from ..choosing.tally import ChoiceSweep
     from ..sweeps.sweeping import SweepResult
+
+ROWS = 1 << 18  # at a time: of a row group
 
 __all__ = ["evaluate_file", "prepare_evaluate", "prepare_sweep", "sweep"]
 
@@ -87,7 +90,6 @@ def prepare_sweep(parser: ArgumentParser) -> None:
     add("--threads", type=count, metavar="N", help="all processors by default")
     add("--dask", metavar="ADDRESS", help="run on a Dask cluster: tcp://scheduler:8786")
     add("--yes", action="store_true", help="go ahead where it is estimated to take long")
-    add("--progress", action="store_true", help="show rate and time left on standard error")
     add_json(parser)
     add_table(parser)
 
@@ -153,7 +155,19 @@ def evaluate_file(args: Namespace) -> dict[str, Any]:
     if not isinstance(choices, np.ndarray):
         raise FormatError(f"--choices must be one array (.npy), got {args.choices!r}")
     space = read_space(args)
+    given: Any = _watched(choices, args.progress) if args.progress and choices.ndim else choices
     rows = flash.evaluate(
-        space, args.target, choices, args.predictor, threads=args.threads, out=args.out
+        space, args.target, given, args.predictor, threads=args.threads, out=args.out
     )
     return {"rows": rows, "out": args.out}
+
+
+def _watched(choices: Any, progress: Any) -> Iterator[Any]:
+    """Yield an array's rows, some at a time, and show how many are done."""
+    from ..base.progress import Progress
+
+    n = len(choices)
+    with Progress(progress, "evaluate", n, "rows") as seen:
+        for at in range(0, max(1, n), ROWS):
+            yield choices[at : at + ROWS]
+            seen.update(min(n, at + ROWS))

@@ -58,4 +58,3 @@ def prepare_train(parser: ArgumentParser) -> None:
         help="keep each network's weights, or with 'best' those of the most accurate")  # fmt: skip
     add("--memory-gib", type=number, default=4.0, metavar="G",
         help="GiB of decoded images kept; more are decoded in every epoch (4)")  # fmt: skip
-    add("--quiet", action="store_true", help="show no progress on standard error")

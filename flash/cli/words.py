@@ -18,6 +18,7 @@ __all__ = ["UnclearError", "Words"]
 _KNOWN = {
     *("action", "const", "default", "dest", "help", "metavar", "nargs", "required", "type"),
 }
+_ACTIONS = (None, "store_true", "append", "count")
 
 
 class UnclearError(Exception):
@@ -43,7 +44,7 @@ class Words:
     def add_argument_group(self, *_: str) -> Words:
         return self
 
-    def add_argument(self, name: str, **more: Any) -> None:
+    def add_argument(self, *names: str, **more: Any) -> None:
         """Take an option or a place, if it is of a kind that `read` knows.
 
         Raises
@@ -51,14 +52,16 @@ class Words:
         UnclearError
             If it is not.
         """
-        if not more.keys() <= _KNOWN or more.get("action") not in (None, "store_true", "append"):
+        name = names[-1]
+        if not more.keys() <= _KNOWN or more.get("action") not in _ACTIONS:
             raise UnclearError(name)
         dest = more.get("dest") or name.removeprefix("--").replace("-", "_")
         self._values[dest] = more.get(
             "default", False if more.get("action") == "store_true" else None
         )
         if name.startswith("--"):
-            self._options[name] = dest, more
+            for one in names:
+                self._options[one] = dest, more
         else:
             self._places.append((dest, more))
 
@@ -88,10 +91,10 @@ class Words:
                 raise UnclearError(word)
             dest, more = self._options[name]
             wanting.discard(dest)
-            if more.get("action") == "store_true":
+            if more.get("action") in ("store_true", "count"):
                 if equals:
                     raise UnclearError(word)
-                values[dest] = True
+                values[dest] = True if more["action"] == "store_true" else values[dest] + 1
                 continue
             if more.get("nargs") not in (None, "?"):
                 raise UnclearError(word)

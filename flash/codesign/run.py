@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 from .._core.search.exact import Query
+from ..base.checks import log
 from ..base.names import METRIC_OF, N_METRICS, TERMS, Metric
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, SCORE, count_columns, facts_of
@@ -99,6 +100,7 @@ def search_codesign(
             elapsed_s=perf_counter() - started,
             **fields,
         )
+    log("search", "networks and accelerators are sought: %s on %s", space.family, target.name)
     counted = count_columns((*limits_on(limits), *wanted.metrics))
     run = Codesign(
         space,
@@ -285,11 +287,11 @@ def _notify(
     stop: list[bool] | None,
 ) -> Any:
     """Return what is told of a search as it goes, where anybody listens."""
-    if options.callback is None and not options.progress:
+    if options.callback is None:
         return None if stop is None else lambda *_: bool(stop)
     from ..results.event import Listener
 
-    listener = Listener(options.callback, options.progress, started)
+    listener = Listener(options.callback, started)
     wanted = device.wanted
 
     def notify(best: float | None, bound: float, nfev: int) -> bool:

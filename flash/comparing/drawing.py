@@ -40,7 +40,8 @@ def chart_of(comparison: Comparison[Any]) -> Chart:
             x, low, middle, high = best_so_far(comparison.runs[method], column)
             unfinished |= bool(len(x)) and bool((middle != middle).any())
             bands.append(Band(x, low, high, method, steps="after"))
-            lines.append(Line(x, middle, method, steps="after"))
+            alone = int((middle == middle).sum()) == 1  # flash's own methods keep no trace
+            lines.append(Line(x, middle, method, steps="after", marked=alone))
         if comparison.optimum is not None:
             lines.append(Rule(comparison.optimum, "proven optimum"))
         panels.append(Panel([*bands, *lines], across, up))

@@ -15,7 +15,9 @@ from ..base.checks import (
     public,
     shown,
     text,
+    watched,
 )
+from ..base.progress import Progress, time_of
 from ..base.record import Record
 from ..errors import ArgumentError, ArgumentTypeError
 from ..spaces.network_space import NetworkSpace
@@ -25,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, TypeVar, overload
+    from typing import Any, Literal, TypeVar, overload
 
     from ..evaluators import Evaluator
     from ..hardware.target import Target
@@ -63,7 +65,7 @@ if TYPE_CHECKING:
         max_evals: int | None = None,
         time_limit_s: float | None = None,
         callback: Callable[[SearchResult], object] | None = None,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
         codesign: bool = False,
         max_latency_ms: float | None = None,
         max_energy_mj: float | None = None,
@@ -88,7 +90,7 @@ if TYPE_CHECKING:
         max_evals: int | None = None,
         time_limit_s: float | None = None,
         callback: Callable[[SearchResult[N]], object] | None = None,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
         codesign: bool = False,
         max_latency_ms: float | None = None,
         max_energy_mj: float | None = None,
@@ -115,7 +117,7 @@ def compare(
     max_evals: int | None = None,
     time_limit_s: float | None = None,
     callback: Callable[[SearchResult[Any]], object] | None = None,
-    progress: bool = False,
+    progress: bool | Literal["auto"] = False,
     codesign: bool = False,
     max_latency_ms: float | None = None,
     max_energy_mj: float | None = None,
@@ -151,9 +153,11 @@ def compare(
         not end by itself has 1000 evaluations (fewer by an evaluator that takes long) by default.
     callback : callable, optional
         Called with each result.
-    progress : bool, default False
-        Print a line to stderr for each run, and about how long those that are left will take: as
-        long as the latest of the same method, or as the mean of all where it had none.
+    progress : bool or "auto", default False
+        Show on standard error how far it is: with rich's bar on a terminal, where rich is
+        installed, else with a line now and then. "auto": on a terminal alone, and not before the
+        first second. A run that is left is taken to last as long as the latest of its method, or
+        as the mean of all where it had none.
     codesign : bool, default False
         Compare what chooses the accelerator too: flash's own methods, with ``codesign=True``, and
         "hao", which is left out otherwise.
@@ -195,7 +199,7 @@ def compare(
     judge = as_evaluator(evaluator, predictor)
     numbers = _seeds(seeds)
     flag("codesign", codesign)
-    flag("progress", progress)
+    watched("progress", progress)
     listener("callback", callback)
     if options is not None and not isinstance(options, dict):
         raise ArgumentTypeError(
@@ -220,18 +224,19 @@ def compare(
                 "max_evals": max_evals,
                 "certify": certify,
             }
+        if seen.on:
+            own["callback"] = clock.hearing(f"{name}, seed {seed}", max_evals)
         return search(space, target, method=method, seed=seed, **own, **problem)
 
-    clock = Clock(list(field.methods), len(numbers))
+    seen = Progress(progress, "compare", len(numbers) * len(field.methods), "runs")
+    clock = Clock(list(field.methods), len(numbers), seen)
 
     def tell(name: str, seed: int, result: SearchResult[Any]) -> None:
-        clock.ended(name)
-        if progress:
-            _print(name, seed, result, clock.left())
+        clock.ended(name, _told(name, seed, result))
         if callback is not None:
             callback(result)
 
-    with held(journal, judge.held):
+    with held(journal, judge.held), seen:
         found = _rounds(field, numbers, answer, tell)
     if field.baseline not in found.runs:
         stop = KeyboardInterrupt()
@@ -283,17 +288,35 @@ def _checked(
 class Clock:
     """How long the runs of a comparison took, and about how long those that are left will."""
 
-    def __init__(self, names: list[str], seeds: int) -> None:
+    def __init__(self, names: list[str], seeds: int, seen: Progress) -> None:
         self.todo: dict[str, int] = dict.fromkeys(names, seeds)
         self.took: dict[str, float] = {}
+        self.runs = 0  # that ended
+        self.seen = seen
         self._since = perf_counter()
 
-    def ended(self, name: str) -> None:
-        """Take note that the run of a method ended now."""
+    def ended(self, name: str, told: str) -> None:
+        """Take note that the run of a method ended now, and show what is told of it."""
         now = perf_counter()
         self.took[name] = now - self._since
         self.todo[name] -= 1
+        self.runs += 1
         self._since = now
+        self.seen.note(told)
+        self.seen.update(self.runs, told, left_s=self.left())
+
+    def hearing(self, what: str, evals: int | None) -> Callable[[Any], None]:
+        """Return what takes events of a run, of so many evaluations, and shows them."""
+
+        def heard(event: Any) -> None:
+            part = min(0.99, event.nfev / evals) if evals else 0.0
+            left_s = None  # by the pace, in the very first run
+            if self.took:
+                left_s = max(0.0, self.left() - (perf_counter() - self._since))
+            told = f"{what}: {event.nfev:,} evaluations"
+            self.seen.update(self.runs + part, told, left_s=left_s)
+
+        return heard
 
     def left(self) -> float:
         """Return about how many seconds the runs that are left take.
@@ -461,13 +484,6 @@ def _seeds(seeds: Any) -> list[int]:
     return list(range(integer("seeds", seeds, 1, MAX_SEEDS)))
 
 
-def _print(name: str, seed: int, result: SearchResult[Any], left_s: float) -> None:
-    import sys
-
+def _told(name: str, seed: int, result: SearchResult[Any]) -> str:
     found = result.status if result.objective is None else f"{result.objective:.6g}"
-    time = f"{left_s / 60:,.0f} min" if left_s >= 120 else f"{left_s:.2g} s"
-    rest = f"; about {time} left" if left_s else ""
-    print(
-        f"{name}, seed {seed}: {found}, {result.nfev} evaluations, {result.elapsed_s:.2f} s{rest}",
-        file=sys.stderr,
-    )
+    return f"{name}, seed {seed}: {found}, {result.nfev} evaluations, {time_of(result.elapsed_s)}"

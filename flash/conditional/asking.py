@@ -7,7 +7,7 @@ from math import inf, nextafter
 
 import numpy as np
 
-from ..base.checks import choice, flag, integer, listener, number, real, shown
+from ..base.checks import choice, integer, listener, number, real, shown, watched
 from ..base.names import COSTS, LIMITED, STORED, UPPER
 from ..base.record import Record, cached
 from ..choosing.conditions import COMPARE, Clause, Link, Row, texts_of
@@ -95,7 +95,7 @@ class Ask:
         self.evals = None if evals is None else integer("max_evals", evals, 1, 2**62)
         self.spent = 0  # evaluations of a search before this one
         self.callback = listener("callback", given["callback"])
-        self.progress = flag("progress", given["progress"])
+        watched("progress", given["progress"])
         self.method, self.seed = given["method"], given["seed"]
         self.texts = texts_of(given["where"])
         self.parsed: dict[str, list[tuple[str, ast.expr]]] = {}

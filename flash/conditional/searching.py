@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import inf
 from time import perf_counter
 
+from ..base.checks import log
 from ..base.names import TERMS
 from ..base.record import Record, deferred
 from ..choosing.conditions import Row
@@ -91,10 +92,10 @@ class Search:
         self.before: Boxes | None = None  # of the last question
         self._parts: dict[tuple[Any, ...], list[Part]] = {}
         self._tell, self.stop = tell, stop
-        if tell is None and (asked.callback is not None or asked.progress):
+        if tell is None and asked.callback is not None:
             from ..results.event import Listener
 
-            self._tell = Listener(asked.callback, asked.progress, started).tell
+            self._tell = Listener(asked.callback, started).tell
 
     def left_s(self) -> float:
         return self.ends_at - perf_counter()
@@ -290,6 +291,7 @@ def search_within(asked: Ask, started: float, stop: list[bool] | None = None) ->
         from .parted import search_parts
 
         return search_parts(asked, started, stop)
+    log("search", "conditions are searched: %s on %s", asked.space.family, asked.target.name)
     search = Search(asked, started, stop=stop)
     found: list[Found] = []
     without: Without = []

@@ -6,13 +6,13 @@ import os
 from shlex import quote
 
 from ..base.checks import shown
-from ..base.names import BUDGET_OF, COUNTS, LIMITED, UNITS
+from ..base.names import BUDGET_OF, COUNTS, LABELS, LIMITED, UNITS
 from ..choosing.front import ChoiceFront
 from ..errors import ArgumentError, FlashError
 from ..fronts.front import ParetoFront
 from ..hardware.target import as_target
 from ..problem.compiling import as_space
-from ..results.screen import LABELS, count, quantity
+from ..results.screen import count, quantity
 from .cloud import Kept, meets
 from .exporting import EXPORTS, file_of
 from .of_choices import choices_file, choices_view, parts_of

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..base.names import LIMITED, UNITS
+from ..base.names import LABELS, LIMITED, UNITS
 from ..results.screen import (
-    LABELS,
     costs_of,
     headline,
     network_parts,

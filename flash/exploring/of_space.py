@@ -7,12 +7,12 @@ from math import floor
 from shlex import quote
 
 from ..base.checks import is_list, shown
-from ..base.names import COSTS, COUNTS, LIMITED, STORED, UNITS
+from ..base.names import COSTS, COUNTS, LABELS, LIMITED, STORED, UNITS
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
 from ..problem.compiling import as_space
-from ..results.screen import LABELS, count
+from ..results.screen import count
 from ..searching import search
 from ..spaces.named import block_space
 from .cloud import LIVE_S, Fronts, Kept

@@ -6,13 +6,13 @@ import os
 
 from ..base.checks import parse_json
 from ..base.extras import need_pyarrow
-from ..base.names import BUDGET_OF, COSTS, COUNTS, MAXIMA, TERMS, UNITS, Metric
+from ..base.names import BUDGET_OF, COSTS, COUNTS, LABELS, MAXIMA, TERMS, UNITS, Metric
 from ..errors import ArgumentError, FormatError
 from ..hardware.target import Target
 from ..predictors.predictor import AccuracyPredictor
 from ..problem.compiling import compile_any
 from ..results.result import no_result, result_at
-from ..results.screen import LABELS, count
+from ..results.screen import count
 from ..spaces.index import row_at, rows_of
 from ..spaces.space import SearchSpace
 from ..sweeps.store import read_manifest
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SweepSource"]
 
-MOST_ROWS = 20_000_000  # that are held in memory
+MOST_ROWS = 10_000_000  # that are held in memory
 SHOWN = 800  # points of a front, and as many of the other rows
 KEPT = 16
 PART = "part of it: the sweep is not complete"
@@ -274,16 +274,14 @@ class SweepSource(Source):
         """Return the numbers of the rows that no other betters, within a state's budgets."""
         import numpy as np
 
-        from .skyline import ordered, ranks, skyline
+        from .skyline import best_of
 
         goals = self._goals(state, self.targets[0])
         budgets = state.budgets_on(self.targets[0])
 
         def make() -> Any:
             some = np.flatnonzero(self._within(budgets))
-            own = [ranks(self._key(one)[some]) for one in goals]
-            order = ordered(own)
-            return some[order[skyline([one[order] for one in own])]]
+            return some[best_of([self._key(one)[some] for one in goals])]
 
         found: ndarray[Any, Any] = self._kept.get(
             ("front", repr(budgets), tuple(one.name for one in goals)), make
@@ -415,14 +413,18 @@ def _read(folder: str, parts: Sequence[str]) -> dict[str, Any]:
             f"{folder!r} holds {rows:,} rows, and at most {MOST_ROWS:,} are explored: sweep a "
             "sample (sample=N), or within budgets"
         )
-    tables = [one.read() for one in files]
-    columns = {}
-    for name in tables[0].column_names:
-        some = [chunk for table in tables for chunk in table.column(name).chunks]
-        if name == "index" and str(tables[0].schema.field(name).type) == "string":
-            texts = [text for chunk in some for text in chunk.to_pylist()]
-            columns[name] = np.array([int(one) for one in texts], dtype=object)
-        else:
-            arrays = [chunk.to_numpy(zero_copy_only=False) for chunk in some]
-            columns[name] = np.concatenate(arrays) if arrays else np.zeros(0)
-    return columns
+    columns: dict[str, list[Any]] = {name: [] for name in files[0].schema_arrow.names}
+    for file in files:
+        read = file.read()
+        for name, own in columns.items():
+            own += [_array(chunk) for chunk in read.column(name).chunks]
+    return {name: np.concatenate(some) if some else np.zeros(0) for name, some in columns.items()}
+
+
+def _array(chunk: Any) -> Any:
+    """Return a part of a column; indices beyond 64 bits stand as text."""
+    import numpy as np
+
+    if str(chunk.type) == "string":
+        return np.array([int(one) for one in chunk.to_pylist()], dtype=object)
+    return chunk.to_numpy(zero_copy_only=False)

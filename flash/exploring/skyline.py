@@ -9,15 +9,44 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from numpy import ndarray
 
-__all__ = ["ordered", "ranks", "skyline"]
+__all__ = ["best_of", "ordered", "ranks", "skyline"]
 
 CHUNK = 1024  # points that are compared with what is kept at once
 PAIRS = 192  # of these so few are compared with each other at once
+MANY = 100_000  # points, of which most are ruled out before any is ranked
+SAMPLE = 20_000  # of them, whose best rule the others out
+PIVOTS = 64  # of these best
 BITS = 21  # of a rank, three of which make a key
+
+
+def best_of(costs: Sequence[ndarray[Any, Any]]) -> ndarray[Any, Any]:
+    """Return the numbers of the points that nothing covers, of two or three costs, in their order.
+
+    Of many points a sample's best first rule out what they better in the last cost, and in no other
+    cost are worse than: such a point is none, whatever the order of equals.
+    """
+    import numpy as np
+
+    some: Any = np.arange(len(costs[0]))
+    if len(some) > MANY:
+        sample = some[:: len(some) // SAMPLE]
+        pivots = sample[best_of([one[sample] for one in costs])]
+        own = [one[pivots].argsort().argsort() for one in costs]
+        middle = pivots[sum(own).argsort(kind="stable")]  # good in all costs: they rule out most
+        for pivot in middle[:PIVOTS].tolist():
+            covered = costs[-1][some] > costs[-1][pivot]
+            for one in costs[:-1]:
+                covered &= one[some] >= one[pivot]
+            some = some[~covered]
+    ranked = [ranks(one[some]) for one in costs]
+    order = ordered(ranked)
+    found: ndarray[Any, Any] = some[order[skyline([one[order] for one in ranked])]]
+    return found
 
 
 def ranks(costs: ndarray[Any, Any]) -> ndarray[Any, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from ..base.checks import flag, integer, items, public, shown
+from ..base.checks import integer, items, public, shown
 from ..base.names import BUDGETS, MAXIMA
 from ..base.record import Reported
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..base.html import Part
     from ..base.pages import Section
+    from ..base.progress import Watching
     from ..hardware.target import Target
     from ..results.result import SearchResult
     from ..spaces.network_space import NetworkSpace
@@ -204,8 +205,7 @@ def search_fleet(
     if "where" in given:
         from ..solving.within import Within
 
-        progress = flag("progress", given["progress"])
-        within = Within(space, {**given, "progress": False})
+        within = Within(space, given)
         further: Iterator[Any] = iter(each if each is not None else [{}] * len(targets))
         devices = _devices(
             targets, budgets, lambda t, own, least: within.check(t, own, least, next(further))
@@ -218,8 +218,7 @@ def search_fleet(
     elif not plain:
         from ..methods.running import prepare
 
-        progress = given["progress"]
-        ready = prepare(space, {**given, "progress": False if progress is True else progress})
+        ready = prepare(space, given)
         devices = _devices(targets, budgets, lambda t, own, least: ready.check(t, own[:n], least))
         alone = True  # an evaluator, like a callback, is called from one thread only
 
@@ -229,7 +228,6 @@ def search_fleet(
         space = as_space(space)
         predictor = as_predictor(given["predictor"], space.family)
         options = check_options(given)
-        progress = options.progress
         one: Any = (predictor, given["objective"], given["compile_objective"])
         devices = _devices(
             targets,
@@ -238,7 +236,6 @@ def search_fleet(
         )
         # a function, or whoever listens, is called from one thread only
         alone = options.callback is not None or callable(given["objective"])
-        options = options.replace(progress=False)
 
         def answer(device: Any) -> SearchResult:
             if options.codesign:
@@ -248,14 +245,12 @@ def search_fleet(
             return options.search(space, predictor, device, perf_counter(), stop)
 
     many = threads or (_processors() if len(devices) > FEW else 1)
-    line = _Line(len(devices), started) if progress else None
     results: list[SearchResult] = []
-    for result in _answers(devices, answer, 1 if alone else many, stop):
+    answers = _answers(devices, answer, 1 if alone else many, stop)
+    for result in _seen(answers, given["progress"], len(devices), started):
         results.append(result)
         if on_result is not None:
             on_result(result)
-        if line is not None:
-            line.show(len(results))
     return FleetResult(results, perf_counter() - started)
 
 
@@ -383,20 +378,16 @@ def _answers(
             raise
 
 
-class _Line:
-    """A line of progress on standard error."""
+def _seen(
+    answers: Iterator[SearchResult], progress: Watching, n: int, started: float
+) -> Iterator[SearchResult]:
+    """Yield the answers, and show how many of n there are, where somebody watches."""
+    if progress is False:
+        yield from answers
+        return
+    from ..base.progress import Progress
 
-    def __init__(self, n: int, started: float) -> None:
-        self.n, self.started = n, started
-        self.next_s = 0.0
-
-    def show(self, done: int) -> None:
-        elapsed_s = perf_counter() - self.started
-        if elapsed_s < self.next_s and done < self.n:
-            return
-        import sys
-
-        self.next_s = elapsed_s + 0.1
-        left = elapsed_s / done * (self.n - done)
-        text = f"\r{done:,} of {self.n:,} devices, {elapsed_s:.1f} s, {left:.1f} s left "
-        print(text, end="\n" if done == self.n else "", file=sys.stderr, flush=True)
+    with Progress(progress, "search", n, "devices", began=started) as seen:
+        for done, result in enumerate(answers, 1):
+            yield result
+            seen.update(done)

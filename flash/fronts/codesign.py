@@ -77,7 +77,6 @@ def find_codesign(
     epsilon: float,
     deadline: float,
     callback: Callable[[FrontEvent], Any] | None,
-    progress: bool,
     started: float,
 ) -> ParetoFront:
     """Search, and report however it ends.
@@ -98,15 +97,11 @@ def find_codesign(
         compared,
         epsilon=epsilon,
         ends_at=started + deadline,
-        notify=teller(callback, progress, started),
+        notify=teller(callback, started),
     )
     short = design.least_shortage()
     if short is None:
         search.run()
-    if progress:
-        import sys
-
-        print(file=sys.stderr)
     x, chosen, bits, metrics = _columns(run, predictor, search, goals, least)
     why: dict[str, Any] = {}
     stopped = search.stopped

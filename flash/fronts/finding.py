@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from ..base.checks import choice, flag, integer, is_list, items, listener, number, public, shown
+from ..base.checks import (
+    choice,
+    flag,
+    integer,
+    is_list,
+    items,
+    listener,
+    number,
+    public,
+    shown,
+    watched,
+)
 from ..base.names import COSTS, TERMS
 from ..choosing.problem import ChoiceProblem, refuse_others
 from ..errors import ArgumentError, ArgumentTypeError
@@ -19,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
-    from typing import Any, overload
+    from typing import Any, Literal, overload
 
     from ..choosing.front import ChoiceEvent, ChoiceFront
     from ..hardware.target import Target
@@ -57,7 +68,7 @@ if TYPE_CHECKING:
         time_limit_s: float | None = None,
         threads: int | None = None,
         callback: Callable[[FrontEvent], object] | None = None,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
     ) -> ParetoFront: ...
 
     @overload
@@ -70,7 +81,7 @@ if TYPE_CHECKING:
         where: str | Sequence[str] | None = None,
         time_limit_s: float | None = None,
         callback: Callable[[ChoiceEvent], object] | None = None,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
     ) -> ChoiceFront: ...
 
 
@@ -98,7 +109,7 @@ def pareto(
     time_limit_s: float | None = None,
     threads: int | None = None,
     callback: Callable[[Any], object] | None = None,
-    progress: bool = False,
+    progress: bool | Literal["auto"] = False,
 ) -> ParetoFront | ChoiceFront:
     """Find every trade-off between two to four objectives that no network of a space betters.
 
@@ -148,8 +159,10 @@ def pareto(
     callback : callable, optional
         Called now and then with a `FrontEvent`, of a problem of choices a `ChoiceEvent`; the search
         stops where it returns True.
-    progress : bool, default False
-        Print a line to stderr while searching.
+    progress : bool or "auto", default False
+        Show on standard error how far it is: with rich's bar on a terminal, where rich is
+        installed, else with a line now and then. "auto": on a terminal alone, and not before the
+        first second.
 
     Returns
     -------
@@ -160,6 +173,8 @@ def pareto(
     ArgumentError, ArgumentTypeError
         If an argument is not accepted; nothing was searched then.
     """
+    if progress is not False:
+        return _watched(locals())  # type: ignore[no-any-return]
     if isinstance(space, ChoiceProblem):
         of_a_space = {
             "target": target,
@@ -181,7 +196,7 @@ def pareto(
         refuse_others("pareto", of_a_space)
         from ..choosing.trade_offs import find_front
 
-        return find_front(space, minimize, maximize, where, time_limit_s, callback, progress)
+        return find_front(space, minimize, maximize, where, time_limit_s, callback)
     for name, given in (("minimize", minimize), ("maximize", maximize)):
         if given is not None:
             raise ArgumentError(
@@ -207,7 +222,6 @@ def pareto(
         integer("threads", threads, 1, 4096)
     listener("callback", callback)
     flag("codesign", codesign)
-    flag("progress", progress)
     own = stored_of(stored)
     if own and codesign:
         raise ArgumentError(f"codesign does not go with {WITHIN}")
@@ -232,7 +246,7 @@ def pareto(
                 f"target {target.name!r} has the models of several tiles, on which a front takes "
                 f"none of {WITHIN}; take one of them: Target.on_tile"
             )
-        return find_within(asked, goals, callback, progress, started)
+        return find_within(asked, goals, callback, started)
     budgets |= own
     limit_params(limits, own)
     if codesign:
@@ -242,14 +256,40 @@ def pareto(
         refuse_blocks(space)
         return find_codesign(
             space, target, predictor, goals, budgets, limits, least, epsilon, deadline, callback,
-            progress, started,
+            started,
         )  # fmt: skip
     from .run import find
 
     problem = compile_any(space, target, predictor, PARAMS | MACS)
-    return find(
-        problem, goals, budgets, limits, least, epsilon, deadline, callback, progress, started
+    return find(problem, goals, budgets, limits, least, epsilon, deadline, callback, started)
+
+
+def _watched(given: dict[str, Any]) -> Any:
+    """Find a front as `pareto` was asked to, and show how far it is."""
+    from ..base.progress import Progress
+
+    limit, callback = given["time_limit_s"], listener("callback", given["callback"])
+    seen = Progress(
+        watched("progress", given["progress"]),
+        "front",
+        ends_s=limit if type(limit) in (int, float) else INF,
     )
+
+    def tell(event: Any) -> Any:
+        points = f"{event.points:,} points"
+        if hasattr(event, "nodes"):  # of a problem of choices
+            seen.update(event.nodes, f"{points}, {event.nodes:,} nodes")
+        elif event.done:
+            seen.update(event.done, points, total=1.0)
+        else:
+            seen.update(0.0, points)
+        return None if callback is None else callback(event)
+
+    with seen:
+        found: Any = pareto(**{**given, "progress": False, "callback": tell})
+        if seen.total is not None and found.stopped is None:
+            seen.update(1.0, f"{len(found):,} points")
+        return found
 
 
 def _with_memory(target: Target, own: dict[str, float], what: str | None) -> dict[str, float]:

@@ -62,14 +62,14 @@ def sections(front: ParetoFront) -> list[Section]:
 
 
 def _knee(front: ParetoFront) -> list[Part]:
-    from ..results.screen import _cells
+    from ..results.screen import network_parts
 
     one = front.knee
     rows = [("point", f"{front.knee_index:,}")]
     for name, column in front.metrics.items():
         if name != "score":
             rows.append((name, quantity(column[front.knee_index].item(), UNITS.get(name, ""))))
-    return [(rows, 2, False), *_cells(one)]
+    return [(rows, 2, False), *network_parts(one)]
 
 
 def _points(front: ParetoFront) -> list[Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..charts.chart import GREY, Chart, Line, Panel, Points
+from ..charts.chart import GREY, MOST, Chart, Line, Panel, Points
 from ..charts.metrics import metric_axis
 from ..errors import ArgumentError
 
@@ -22,6 +22,7 @@ __all__ = ["chart_of"]
 FEW = 1000  # points that are drawn larger
 MARKED = 6  # accelerators that are told apart, where there are many: the rest are together
 OTHERS = " other accelerators"
+LEAST = 200  # points of an accelerator that may be drawn, where there are many
 KNEE = 5  # its colour
 
 
@@ -55,16 +56,28 @@ def chart_of(front: ParetoFront) -> Chart:
             more |= {"weight": front.values(rest[1])[points], "weights": axis_of(front, rest[1])}
         marks.append(
             Points(
-                x[some], y[some], name, hover=_Hover(front, points), keys=points,
-                size=4.5 if len(order) < FEW else 3.0 - (len(rest) > 1), **more,
-            )  # fmt: skip
+                x[some],
+                y[some],
+                name,
+                hover=_Hover(front, points),
+                keys=points,
+                size=4.5 if len(order) < FEW else 3.0 - (len(rest) > 1),
+                **more,
+                most=max(LEAST, MOST * len(points) // len(order)),
+            )
         )
     k = front.knee_index
     marks.append(
         Points(
-            [front.values(across)[k]], [front.values(up)[k]], "knee", KNEE, keys=[k],
-            hover=lambda _: f"knee\n{hover(front, k)}", size=13.0, symbol="star",
-        )  # fmt: skip
+            [front.values(across)[k]],
+            [front.values(up)[k]],
+            "knee",
+            KNEE,
+            keys=[k],
+            hover=lambda _: f"knee\n{hover(front, k)}",
+            size=13.0,
+            symbol="star",
+        )
     )
     panel = Panel(marks, axis_of(front, across), axis_of(front, up))
     return Chart(title(front), [panel], notes=notes)
@@ -115,9 +128,7 @@ def groups_of(front: ParetoFront) -> tuple[NDArray[np.int64], list[str], list[st
     chosen = list(letters)
     design = front.target.design_space(front.space.family)
     facts = [design.describe(chosen[k]) for k in often.tolist()]
-    notes = [
-        f"{name}: {text}" for name, text in zip(names, _differing(facts), strict=True) if text
-    ]
+    notes = [f"{name}: {text}" for name, text in zip(names, _differing(facts), strict=True) if text]
     if len(often) < len(letters):
         names.append(f"{len(letters) - len(often)}{OTHERS}")
         notes.append(f"{len(letters)} accelerators in all; to_frame() has each point's")

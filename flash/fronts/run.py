@@ -35,11 +35,10 @@ def find(
     epsilon: float,
     deadline: float,
     callback: Callable[[FrontEvent], Any] | None,
-    progress: bool,
     started: float,
 ) -> ParetoFront:
     """Search, and report however it ends."""
-    tell = teller(callback, progress, started)
+    tell = teller(callback, started)
     query = Query(limits, least)
     one = (goals, query, epsilon, deadline, started)
     weighed, stopped = 0, None
@@ -57,10 +56,6 @@ def find(
             if stopped is not None:
                 break
         points = _merged(found, goals)
-    if progress:
-        import sys
-
-        print(file=sys.stderr)
     x, metrics = columns(problem, *points, goals)
     why: dict[str, Any] = {}
     if len(x) or stopped:
@@ -194,25 +189,15 @@ def _merged(
 
 
 def teller(
-    callback: Callable[[FrontEvent], Any] | None, progress: bool, started: float
+    callback: Callable[[FrontEvent], Any] | None, started: float
 ) -> Callable[[int, float], bool] | None:
     """Return what is told (points so far, share done) and returns whether to stop; None where
     nobody listens."""
-    if callback is None and not progress:
+    if callback is None:
         return None
 
     def tell(points: int, done: float) -> bool:
-        event = FrontEvent(points, done, perf_counter() - started)
-        if progress:
-            import sys
-
-            print(
-                f"\r{event.done:.0%}, {event.points:,} points, {event.elapsed_s:.1f} s",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
-        return callback is not None and callback(event) is True
+        return callback(FrontEvent(points, done, perf_counter() - started)) is True
 
     return tell
 

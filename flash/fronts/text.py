@@ -251,7 +251,7 @@ def parts(front: ParetoFront) -> list[Part]:
     return lines
 
 
-def joint_columns(front: ParetoFront, at: Sequence[int]) -> dict[str, list[str]]:
+def joint_columns(front: ParetoFront, at: Sequences[int]) -> dict[str, list[str]]:
     """Return the columns of a screen that say what was chosen beside the networks."""
     if front.accelerators is None:
         return {}
@@ -260,7 +260,7 @@ def joint_columns(front: ParetoFront, at: Sequence[int]) -> dict[str, list[str]]
     return {**columns, **({"bits": bits} if any(bits) else {})}
 
 
-def options_of(front: ParetoFront, at: Sequence[int]) -> list[tuple[int, ...]]:
+def options_of(front: ParetoFront, at: Sequences[int]) -> list[tuple[int, ...]]:
     """Return the accelerators of some points, an option's number for each part."""
     chosen: Any = front.chosen
     return list(map(tuple, chosen[at].tolist()))
@@ -289,7 +289,7 @@ def letter_of(front: ParetoFront, i: int) -> str:
     return front._letters[options_of(front, [i])[0]]
 
 
-def accelerator_parts(front: ParetoFront, at: Sequence[int]) -> list[Part]:
+def accelerator_parts(front: ParetoFront, at: Sequences[int]) -> list[Part]:
     """Return the part of a screen that says what the accelerators of its points are."""
     if front.chosen is None:
         return []

@@ -43,7 +43,6 @@ def find_within(
     asked: Ask,
     goals: tuple[str, ...],
     callback: Callable[[Any], Any] | None,
-    progress: bool,
     started: float,
 ) -> ParetoFront:
     """Find the front, and report however it ends.
@@ -54,13 +53,13 @@ def find_within(
         Its budgets and conditions; of one target.
     goals : tuple of str
         Names of `TERMS`.
-    callback, progress
-        As `flash.pareto` takes them.
+    callback : callable, optional
+        As `flash.pareto` takes it.
     started : float
     """
     asked.goals = [{"score": 1.0} if one == "accuracy" else {one: -1.0} for one in goals]
     points: list[Answer] = []
-    tell = teller(callback, progress, started)
+    tell = teller(callback, started)
 
     def listen(value: float | None, bound: float | None, nodes: int) -> bool:
         return tell is not None and tell(len(points), 0.0)
@@ -70,10 +69,6 @@ def find_within(
         stopped = _collect(search, goals, points, listen)
     except KeyboardInterrupt:  # between two searches
         stopped = "interrupt"
-    if progress:
-        import sys
-
-        print(file=sys.stderr)
     return _front(search, goals, _nondominated(points, goals), stopped, started)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .._core.tables.tables import exponential, square_root
-from ..base.names import UNITS
 from ..charts.chart import Axis, Chart, Intervals, Line, Panel, Points
+from ..charts.metrics import metric_axis
 from ..errors import ArgumentError
 from ._prediction import width_of
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["chart_of", "charts_of"]
 
 LEVEL = 0.9
-WORDS = {"latency_ms": "latency", "energy_mj": "energy", "area_mm2": "area"}
-SHOWN = {**UNITS, "area_mm2": "mm²"}
 
 
 def chart_of(target: Target) -> Chart:
@@ -96,14 +94,14 @@ def _panel(
         note += f"; the {100 * LEVEL:g} % intervals hold {100 * inside / len(measured):.0f} %"
     marks.append(Line(ends, ends, name="as measured", colour=-1, dash="dash"))
     marks.append(Points(measured, predicted, name=f"predicted, {word}", colour=0, hover=hover))
-    title, unit = WORDS[metric], SHOWN.get(metric, "")
+    axis = metric_axis(metric)
     wide = high / low > 4.0
     return (
         Panel(
             marks,
-            x=Axis(f"measured {title}", unit, log=wide),
-            y=Axis(f"predicted {title}", unit, log=wide),
-            title=title,
+            x=Axis(f"measured {axis.title}", axis.unit, log=wide),
+            y=Axis(f"predicted {axis.title}", axis.unit, log=wide),
+            title=axis.title,
         ),
         note,
     )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 
 from ._conditions import Refused
 from ._timing import SETTINGS, Journal, measure_series
@@ -92,6 +93,29 @@ class Onnxruntime:
         self.session = None
 
 
+class Watch:
+    """Prints how far a series is: one line now and then, with the time left."""
+
+    def __init__(self) -> None:
+        self.began: Any = None
+        self.first, self.next_s = 0, 0.0
+
+    def tell(self, done: int, total: int, text: str) -> None:
+        """Take passes done, of how many, and what comes next."""
+        now = time.monotonic()
+        if self.began is None:
+            self.began, self.first = now, done
+        elapsed = now - self.began
+        if elapsed < self.next_s and done < total:
+            return
+        self.next_s = elapsed + min(60.0, max(1.0, 0.05 * elapsed))
+        left = ""
+        if self.first < done < total:
+            seconds = (total - done) * elapsed / (done - self.first)
+            left = f", about {seconds / 60:.1f} min left"
+        print(f"{done} of {total} passes, {elapsed:.0f} s{left} {text}".rstrip(), file=sys.stderr)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the networks that lie beside this script."""
     import argparse
@@ -128,10 +152,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def say(text: str) -> None:
         print(text, file=sys.stderr)
 
-    journal = None
+    journal, watch = None, Watch()
     try:
         journal = Journal(given.out, settings)
-        records = measure_series(manifest["networks"], open_engine, settings, journal, say)
+        records = measure_series(manifest["networks"], open_engine, settings, journal, watch.tell)
     except KeyboardInterrupt:
         say(f"stopped; run it again to go on: {given.out}")
         return 130

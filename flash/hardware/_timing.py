@@ -320,15 +320,23 @@ def measure_series(
     open_engine: Callable[[dict[str, Any]], Any],
     settings: dict[str, Any],
     journal: Journal,
-    say: Callable[[str], object] = lambda text: None,
+    say: Callable[[int, int, str], object] = lambda done, total, text: None,
 ) -> list[dict[str, Any]]:
     """Measure networks in turns and return their records, in order.
 
     items: tables of "key", "name", "subject" and, perhaps, "bytes" of weights; `open_engine` makes
     of one an object with `run`, `close`, `versions` and `device_name`. Whatever an engine raises
-    passes through: what is finished is in the journal.
+    passes through: what is finished is in the journal. `say` takes passes done, of how many, and
+    what comes next.
     """
     passes = settings["passes"]
+
+    def done() -> int:
+        return sum(
+            passes if one["key"] in journal.finished else len(journal.passes.get(one["key"], ()))
+            for one in items
+        )
+
     meter, source = chosen_meter(settings["device"], settings.get("energy"))
     with Pinned(settings["threads"], settings["pin"]) as pinned:
         for number in range(passes):
@@ -340,9 +348,12 @@ def measure_series(
             ]
             for group in _groups(left, bool(settings.get("turns"))):
                 place, item = group[0]
+                more = f" and {len(group) - 1} more" if len(group) > 1 else ""
                 say(
-                    f"pass {number + 1} of {passes}, network {place + 1} of {len(items)}: "
-                    f"{item['name']}" + (f" and {len(group) - 1} more" if len(group) > 1 else "")
+                    done(),
+                    passes * len(items),
+                    f"pass {number + 1} of {passes}, {place + 1} of {len(items)}: {item['name']}"
+                    + more,
                 )
                 engines: list[Any] = []
                 try:
@@ -361,9 +372,10 @@ def measure_series(
                         engine.close()
                 for k, (_, item) in enumerate(group):
                     facts[k]["load_after"] = load()
-                    done = journal.add_pass(item["key"], {**found[k], "conditions": facts[k]})
-                    if len(done) == passes:
-                        journal.finish(item["key"], _record(item, done, settings, source))
+                    own = journal.add_pass(item["key"], {**found[k], "conditions": facts[k]})
+                    if len(own) == passes:
+                        journal.finish(item["key"], _record(item, own, settings, source))
+    say(passes * len(items), passes * len(items), "")
     return [journal.finished[item["key"]] for item in items]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
-from ..base.checks import flag, items, path_of, public, read_text, shown, write_text_atomic
+from ..base.checks import items, log, path_of, public, read_text, shown, watched, write_text_atomic
+from ..base.progress import Progress
 from ..errors import ArgumentError, DeviceError, FlashError
 from ._conditions import Refused
 from ._measurement import Measurement
@@ -24,10 +24,11 @@ from ._timing import FORMAT, SETTINGS, Journal, measure_series
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any, overload
+    from collections.abc import Sequence
+    from typing import Any, Literal, overload
 
     from ..base.checks import Several
+    from ..base.progress import Watching
     from ._samples import Subject
 
 __all__ = ["Measurement", "export_measuring", "measure", "script"]
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
         seed: int = 0,
         energy: str | os.PathLike[str] | None = None,
         path: str | os.PathLike[str] | None = None,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
     ) -> list[Measurement]: ...
     @overload
     def measure(
@@ -74,7 +75,7 @@ if TYPE_CHECKING:
         seed: int = 0,
         energy: str | os.PathLike[str] | None = None,
         path: str | os.PathLike[str] | None = None,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
     ) -> Measurement: ...
 
 
@@ -95,7 +96,7 @@ def measure(
     seed: int = 0,
     energy: str | os.PathLike[str] | None = None,
     path: str | os.PathLike[str] | None = None,
-    progress: bool = False,
+    progress: bool | Literal["auto"] = False,
 ) -> Measurement | list[Measurement]:
     """Run networks for real and return how long they take.
 
@@ -134,8 +135,10 @@ def measure(
     path : path, optional
         A journal, a line for each pass and each finished network: a run that was stopped goes on
         from it.
-    progress : bool, default False
-        Show on standard error what is measured.
+    progress : bool or "auto", default False
+        Show on standard error how far it is: with rich's bar on a terminal, where rich is
+        installed, else with a line now and then. "auto": on a terminal alone, and not before the
+        first second.
 
     Returns
     -------
@@ -157,7 +160,7 @@ def measure(
     if not 1 <= len(nets) <= MAX_NETWORKS:
         raise ArgumentError(f"net must be 1 to {MAX_NETWORKS} networks, got {len(nets)}")
     place = None if path is None else path_of("path", path)
-    flag("progress", progress)
+    watched("progress", progress)
     settings = checked_settings(
         runtime, threads, device, batch, dtype, clock, time_limit_s, passes, pin, seed, energy
     )
@@ -186,13 +189,16 @@ def checked_run(runtime: str, *, dtype: str = "float32", **given: Any) -> dict[s
 
 
 def measured(
-    series: list[dict[str, Any]], settings: dict[str, Any], path: str | None, progress: bool
+    series: list[dict[str, Any]], settings: dict[str, Any], path: str | None, progress: Watching
 ) -> list[Measurement]:
     """Measure a series, with a journal where there is a path."""
     try:
         journal = Journal(path, settings)
     except Refused as error:
         raise ArgumentError(f"path: {error}") from None
+    if path is not None:
+        done = len(journal.finished)
+        log("hardware", "journal %s: %d networks so far", path, done)
     try:
         records = _run(series, settings, journal, progress)
     finally:
@@ -201,15 +207,20 @@ def measured(
 
 
 def _run(
-    items: list[dict[str, Any]], settings: dict[str, Any], journal: Journal, progress: bool
+    items: list[dict[str, Any]], settings: dict[str, Any], journal: Journal, progress: Watching
 ) -> list[dict[str, Any]]:
     """Measure; whatever stops it, say what is finished."""
     opener = engine_opener(settings)
-    say: Callable[[str], object] = lambda text: None  # noqa: E731
-    if progress:
-        say = lambda text: print(text, file=sys.stderr)  # noqa: E731
+    seen = Progress(progress, "measuring", None, "passes")
+
+    def say(done: int, total: int, text: str) -> None:
+        if seen.total is None:
+            seen.start(done)
+        seen.update(done, text, total=total)
+
     try:
-        return measure_series(items, opener, settings, journal, say)
+        with seen:
+            return measure_series(items, opener, settings, journal, say)
     except Refused as error:
         raise ArgumentError(str(error)) from None
     except (FlashError, OSError, MemoryError):

@@ -14,6 +14,7 @@ from ..base.checks import (
     faults,
     flag,
     json_text,
+    log,
     parse_json,
     public,
     read_text,
@@ -157,7 +158,9 @@ class Target(Record, Reported):
             return cls.from_dict(parse_json(read_text(path, "target"), path), path)
         target = _read_shipped(path)
         if target is None:
+            log("hardware", "target %s, of a plugin", path)
             return _registered(path)
+        log("hardware", "target %s, shipped with flash", path)
         _loaded[path] = target
         return target
 

@@ -11,7 +11,7 @@ import json
 import os
 from contextlib import ExitStack, contextmanager
 
-from ..base.checks import append_bytes, path_of, real, writable
+from ..base.checks import append_bytes, log, path_of, real, writable
 from ..base.lock import Held, Lock
 from ..base.plain import COUNT, REAL, Check, fields, list_of, within
 from ..errors import ArgumentError, FormatError
@@ -95,6 +95,7 @@ class Journal:
             self._append([head])
         for number_, line in enumerate(lines[1:], 2):
             self._keep(f"{self.path}, line {number_}", line)
+        log("methods", "journal %s: %d evaluations so far", self.path, len(self._lines))
 
     def __len__(self) -> int:
         return len(self._lines)

@@ -12,7 +12,7 @@ from time import perf_counter
 
 import numpy as np
 
-from ..base.checks import public
+from ..base.checks import log, public
 from ..base.names import N_METRICS, Metric
 from ..base.record import Shown
 from ..errors import ArgumentError, ArgumentTypeError
@@ -195,7 +195,7 @@ class Task(Shown):
     def _parts(self) -> list[Part]:
         from ..base.html import facts, told
 
-        best = None if self.best is None else told(self.best.objective)
+        best = None if self.best is None else told(self.best.merit)
         return [
             f"{self.space.family} on {self.target.name}, judged by {self.evaluator.title}",
             facts(
@@ -423,6 +423,8 @@ class Task(Shown):
                 if line is not None:
                     accuracy[place], seconds[place] = line
             rest = [place for place, line in enumerate(recalled) if line is None]
+            hits = len(rows) - len(rest)
+            log("methods", "%d of %d from the journal", hits, len(rows), detail=True)
         if rest:
             started = perf_counter()
             found, cost = ask(self.evaluator, self.ground, rows[rest], metrics[:, rest])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..base.checks import flag
+from ..base.checks import flag, log
 from ..base.record import Record
 from ..errors import ArgumentError
 from ..evaluators import as_evaluator
@@ -115,10 +115,10 @@ class Ready(Record):
         if self.journal is not None:
             kept = Journal(self.journal, {"space": self.space.to_dict(), **judge.facts()})
         listener = None
-        if common.callback is not None or common.progress:
+        if common.callback is not None:
             from ..results.event import Listener
 
-            listener = Listener(common.callback, common.progress, started)
+            listener = Listener(common.callback, started)
         own = getattr(inside, "ground_of", None)
         ground = (
             ground_of(self.space, device.target, self.predictor, of_network)
@@ -141,6 +141,7 @@ class Ready(Record):
             checked=known is self.method,
         )
         stopped: str | None = None
+        log("methods", "%s begins: %s on %s", self.name, self.space.family, device.target.name)
         try:
             judge.prepare(task, device.budgets)
             with np.errstate(over="ignore", under="ignore"):
@@ -157,10 +158,8 @@ class Ready(Record):
                     "the same call with this journal goes on from there"
                 )
             raise
-        if common.progress:
-            import sys
-
-            print(file=sys.stderr)
+        ended = "ended by itself" if stopped is None else f"was ended by {stopped}"
+        log("methods", "%s %s: %d evaluations", self.name, ended, task.nfev)
         return outcome(
             task,
             device.budgets,

@@ -34,13 +34,12 @@ HIDDEN = Axis(hidden=True)
 def chart_of(net: Any) -> Chart:
     """Return the chart of ``net.plot()``."""
     panels, notes = panels_of(net)
-    scene = scene_of(net)
-    size = (INCHES, TALL * len(panels))
-    return Chart(f"{scene.title}, {_totals(net)}", panels, columns=1, notes=notes, size=size)
+    title = f"{_called(net)}, {net.params:,} parameters, {net.macs:,} MACs"
+    return Chart(title, panels, columns=1, notes=notes, size=(INCHES, TALL * len(panels)))
 
 
-def _totals(net: Any) -> str:
-    return f"{net.params:,} parameters, {net.macs:,} MACs"
+def _called(net: Any) -> str:
+    return str(getattr(net, "family", "network"))
 
 
 def panels_of(net: Any) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
@@ -50,11 +49,10 @@ def panels_of(net: Any) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
     wide = widest(scene)
     if any(one.channels > wide for one in scene.units):
         told += f", of {wide:,} and more alike"
-    notes = (told, *scene.notes)
     panels: tuple[Panel, ...] = (panel_of(scene),)
     if hasattr(net, "repeats"):
         panels = (*panels, _cell_panel(net))
-    return panels, notes
+    return panels, (told, *scene.notes)
 
 
 class _Places:
@@ -64,9 +62,16 @@ class _Places:
         groups = scene.groups
         self.short = len(groups) > MANY
         lines = [_lines(group, self.short) for group in groups]
+        self.sizes = [group.size for group in groups]
+        if self.short:  # only where it is another one
+            before = ["", *self.sizes]
+            self.sizes = [
+                "" if own == last else _square(own)
+                for own, last in zip(self.sizes, before, strict=False)
+            ]
         letters = [
-            max(map(len, (*own, group.size)), default=0)
-            for own, group in zip(lines, groups, strict=True)
+            max(map(len, (*own, *([] if self.short else [size]))), default=0)
+            for own, size in zip(lines, self.sizes, strict=True)
         ]
         whole = sum(len(group.units) for group in groups) + PARTED * (len(groups) - 1)
         length = whole = max(whole, 1.0)
@@ -114,10 +119,19 @@ class _Places:
         return first, last
 
 
+def _square(size: str) -> str:
+    """Return the size of a map in as few letters as may be."""
+    one, _, other = size.partition(" x ")
+    return f"{one}²" if one == other else size
+
+
 def _lines(group: Group, short: bool) -> tuple[str, ...]:
     lines = group.lines
     if short:
-        lines = tuple(one.removeprefix("cell ").removesuffix(" channels") for one in lines[:2])
+        lines = tuple(
+            one.removeprefix("cell ").removesuffix(" channels").replace(" to\n", "-")
+            for one in lines[:2]
+        )
     return tuple(part for one in lines for part in one.split("\n"))
 
 
@@ -144,7 +158,7 @@ def panel_of(scene: Scene, title: str = "", most: int | None = None) -> Panel:
         Texts(
             places.middles,
             [low] * len(places.middles),
-            [group.size for group in scene.groups],
+            places.sizes,
             size=7.0,
         )
     )

@@ -22,6 +22,7 @@ __all__ = ["Group", "Scene", "Unit", "Way", "of_layers", "scene_of"]
 
 MOST_UNITS = 240  # boxes: of more, several alike stand for one
 MOST_WAYS = 300  # links drawn: of more, every so many
+FINE = 8  # times as many are made, of which those are chosen
 MOST_DRAWN = 1 << 20  # channels of links that are drawn one by one
 
 # Which rows are boxes of their own, and what they are called; all else belongs to the box before.
@@ -89,13 +90,26 @@ class Way(Record):
 
 
 class Scene(Record):
-    """A whole drawing."""
+    """A whole drawing.
+
+    Parameters
+    ----------
+    title, reads : str
+        What the network is called, and what it reads.
+    groups : tuple of Group
+    ways : tuple of Way
+    notes : tuple of str
+        What is to be said below it.
+    links : int or None
+        How many links there are, where `ways` holds some alone.
+    """
 
     title: str
     reads: str
     groups: tuple[Group, ...]
     ways: tuple[Way, ...] = ()
     notes: tuple[str, ...] = ()
+    links: int | None = None
 
     @property
     def units(self) -> list[Unit]:
@@ -163,12 +177,14 @@ def _joined(units: Sequence[Unit]) -> Unit:
 
 
 def _fewer_ways(scene: Scene) -> Scene:
-    count = len(scene.ways)
-    if count <= MOST_WAYS:
+    count, made = scene.links or len(scene.ways), len(scene.ways)
+    kept = scene.ways
+    if made > MOST_WAYS:
+        kept = tuple(scene.ways[k * made // MOST_WAYS] for k in range(MOST_WAYS))
+    if len(kept) == count:
         return scene
-    kept = [scene.ways[k * count // MOST_WAYS] for k in range(MOST_WAYS)]
-    note = f"{MOST_WAYS} of {count:,} links are drawn, evenly chosen"
-    return scene.replace(ways=tuple(kept), notes=(*scene.notes, note))
+    note = f"{len(kept):,} of {count:,} links are drawn, evenly chosen"
+    return scene.replace(ways=kept, notes=(*scene.notes, note), links=None)
 
 
 def scene_of(net: Any) -> Scene:
@@ -198,18 +214,24 @@ def _of_architecture(arch: Architecture) -> Scene:
             lines.append(f"{cell.expansion}x, {cell.kernel}x{cell.kernel}")
         titles[number] = tuple(lines)
     net = arch.network()
-    scene = of_layers(net, arch.family, titles)
-    if arch.family != "densenet":
+    dense = arch.family == "densenet"
+    scene = of_layers(net, arch.family, titles, linked=not dense)
+    if not dense:
         return scene
-    return scene.replace(ways=tuple(_concatenated(arch, net)))
+    ways, count = _concatenated(arch, net)
+    return scene.replace(ways=ways, links=count)
 
 
-def _concatenated(arch: Architecture, net: Network) -> Iterator[Way]:
-    """Yield the drawn links of concatenation cells: one for each pair of layers."""
-    first = 0  # box of a cell's first layer
+def _concatenated(arch: Architecture, net: Network) -> tuple[tuple[Way, ...], int]:
+    """Return the drawn links of concatenation cells, one for each pair of layers, and how many
+    there are: of very many every so many alone."""
     boxes = [layer.cell for layer in net.layers if layer.kind in KINDS]
-    first = boxes.index(0)
+    first = boxes.index(0)  # box of a cell's first layer
     drawn = sum(cell.skips * cell.depth for cell in arch.cells) < MOST_DRAWN
+    pairs = sum(cell.depth * cell.depth // 2 for cell in arch.cells if cell.skips)
+    each = 1 + pairs // (FINE * MOST_WAYS)
+    found: list[Way] = []
+    made = 0
     for number, cell in enumerate(arch.cells):
         for layer in range(2, cell.depth if cell.skips else 0):
             counts = [0.0] * (layer - 1)
@@ -220,13 +242,18 @@ def _concatenated(arch: Architecture, net: Network) -> Iterator[Way]:
                 taken = min(cell.skips, cell.width * (layer - 1))
                 counts = [taken / (layer - 1)] * (layer - 1)
             for source, count in enumerate(counts):
-                if count:
-                    name = (
-                        f"cell {number + 1}: {count:,.0f} of {cell.width} channels of layer "
-                        f"{source + 1} reach layer {layer + 1}"
-                    )
-                    yield Way(first + source, first + layer, count / cell.width, name)
+                if not count:
+                    continue
+                made += 1
+                if made % each:
+                    continue
+                name = (
+                    f"cell {number + 1}: {count:,.0f} of {cell.width} channels of layer "
+                    f"{source + 1} reach layer {layer + 1}"
+                )
+                found.append(Way(first + source, first + layer, count / cell.width, name))
         first += cell.depth
+    return tuple(found), made
 
 
 def _many(count: int, word: str) -> str:
@@ -234,13 +261,17 @@ def _many(count: int, word: str) -> str:
 
 
 def of_layers(
-    given: Network, title: str, titles: Mapping[int, tuple[str, ...]] | None = None
+    given: Network,
+    title: str,
+    titles: Mapping[int, tuple[str, ...]] | None = None,
+    *,
+    linked: bool = True,
 ) -> Scene:
     """Return the scene of a table of layers.
 
     Convolutions, linear layers, products, pools and the like are boxes; what lies between them
     belongs to the box before. Groups are the cells: by the layers' labels, or as NN-Degree tells
-    them (`ways.marks_of`).
+    them (`ways.marks_of`). linked: whether the links between them are told.
     """
     net = _drawn_rows(given)
     rows = net.layers
@@ -274,7 +305,7 @@ def of_layers(
         notes.append(f"{_many(left, 'layers')} that no output is made of, not drawn")
     if not given.connected:
         notes.append("which layers read which is not known: no links")
-    ways = tuple(_ways(net, at)) if given.connected else ()
+    ways = tuple(_ways(net, at)) if given.connected and linked else ()
     return Scene(title, f"{channels} x {height} x {width}", tuple(groups), ways, tuple(notes))
 
 

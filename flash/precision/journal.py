@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 
-from ..base.checks import append_bytes, writable
+from ..base.checks import append_bytes, log, writable
 from ..base.lock import Held, Lock
 from ..errors import ArgumentError, FormatError
 from ..training.ledger import read_lines
@@ -91,6 +91,7 @@ class Journal:
             found = read(f"{path}, line {number}", line)
             if found is not None:
                 self._kept[found[0]] = found[1]
+        log("precision", "journal %s: %d measured so far", path, len(self._kept))
 
     def recall(self, what: Hashable) -> Any:
         """Return what was measured of something, None where it never was."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, flag, integer, items, number, public, shown
+from ..base.checks import choice, integer, items, number, public, shown, watched
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.families import MAX_SEED
 from .choices import bits_list
@@ -12,10 +12,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Any, Literal
 
     import torch
 
+    from ..base.progress import Watching
     from .groups import Group
     from .losses import Judge
     from .quantising import Choices
@@ -43,7 +44,7 @@ def sensitivities(
     tolerance: float | None = None,
     seed: int = 0,
     journal: str | os.PathLike[str] | None = None,
-    progress: bool = False,
+    progress: bool | Literal["auto"] = False,
 ) -> Sensitivities:
     """Measure what fewer bits for its weights cost a module, one layer at a time.
 
@@ -92,8 +93,10 @@ def sensitivities(
         File that keeps each layer as it is finished, as JSON lines. The same call goes on from it,
         after Ctrl-C or a kill; a journal of another module, data or measure is refused, and so is
         one that another process is at work with.
-    progress : bool, default False
-        Show progress on standard error (with rich where it is installed).
+    progress : bool or "auto", default False
+        Show on standard error how far it is: with rich's bar on a terminal, where rich is
+        installed, else with a line now and then. "auto": on a terminal alone, and not before the
+        first second.
 
     Returns
     -------
@@ -130,7 +133,7 @@ def sensitivities(
         if probes < 2:  # one has no standard error
             raise ArgumentError(f"probes must be at least 2 with a tolerance, got {probes}")
     seed = integer("seed", seed, 0, MAX_SEED)
-    flag("progress", progress)
+    watched("progress", progress)
     torch = require("flash.sensitivities", "torch", "torch")
     from .batches import batches_of, fingerprint
     from .choices import bits_of
@@ -211,12 +214,12 @@ def _measured(
     probes: tuple[int, float | None],
     around: dict[str, int],
     journal: Any,
-    progress: bool,
+    progress: Watching,
 ) -> Sensitivities:
     """Measure what the journal lacks, and put all together."""
     import time
 
-    from .showing import display
+    from ..base.progress import Progress
 
     start = time.perf_counter()
     plain = _rounded(judge.module, groups, around)
@@ -230,7 +233,7 @@ def _measured(
     macs = _macs(judge, groups)
     rows: list[Sensitivity] = []
     done = [n for n in wanted if journal.recall(groups[n].name) is not None]
-    with display(progress, "layers", len(wanted), len(done)) as show:
+    with Progress(progress, "sensitivities", len(wanted), "layers", done=len(done)) as seen:
         try:
             for n in wanted:
                 own = journal.recall(groups[n].name)
@@ -238,7 +241,7 @@ def _measured(
                     own = _layer(judge, groups, n, bits, measure, probes, before, macs[n], plain[n])
                     journal.write({"rows": [one.to_dict() for one in own]})
                     told = ", ".join(f"{row.loss:+.3g} at {row.bits} bits" for row in own)
-                    show(groups[n].name, told)
+                    seen.advance(1, f"{groups[n].name}: {told}")
                 rows += own
         except (Exception, KeyboardInterrupt) as error:
             if journal.path is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, flag, integer, items, public, shown
+from ..base.checks import choice, integer, items, public, shown, watched
 from ..errors import ArgumentError, FormatError
 from ..networks.families import MAX_SEED
 from .choices import bits_of
@@ -12,10 +12,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal
 
     import torch
 
+    from ..base.progress import Watching
     from .groups import Group
     from .losses import Judge
     from .quantising import Choices
@@ -35,7 +36,7 @@ def best_measured(
     batch_size: int = 256,
     seed: int = 0,
     journal: str | os.PathLike[str] | None = None,
-    progress: bool = False,
+    progress: bool | Literal["auto"] = False,
 ) -> MeasuredChoices:
     """Measure whole choices of bits, and find the best.
 
@@ -62,8 +63,10 @@ def best_measured(
         File that keeps each choice as it is measured, as JSON lines. A later call on the same
         module, data and loss measures only what it does not hold, after Ctrl-C or a kill too, and
         with other candidates.
-    progress : bool, default False
-        Show progress on standard error (with rich where it is installed).
+    progress : bool or "auto", default False
+        Show on standard error how far it is: with rich's bar on a terminal, where rich is
+        installed, else with a line now and then. "auto": on a terminal alone, and not before the
+        first second.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def best_measured(
 
     batch_size = integer("batch_size", batch_size, 1, 1 << 24)
     seed = integer("seed", seed, 0, MAX_SEED)
-    flag("progress", progress)
+    watched("progress", progress)
     torch = require("flash.best_measured", "torch", "torch")
     from .batches import batches_of, fingerprint
     from .groups import copied, groups_of, opened
@@ -147,13 +150,13 @@ def _measured(
     groups: list[Group],
     wanted: list[dict[str, int]],
     journal: Any,
-    progress: bool,
+    progress: Watching,
 ) -> MeasuredChoices:
     """Measure what the journal lacks, and put all together."""
     import time
 
+    from ..base.progress import Progress
     from .losses import increase
-    from .showing import display
 
     start = time.perf_counter()
     before = judge.units()
@@ -166,7 +169,7 @@ def _measured(
     rounding = _Rounding(judge, groups)
     rows: list[MeasuredChoice] = []
     done = [bits for bits in wanted if journal.recall(tuple(bits.items())) is not None]
-    with display(progress, "choices", len(wanted), len(done)) as show:
+    with Progress(progress, "measuring", len(wanted), "candidates", done=len(done)) as seen:
         try:
             for place, bits in enumerate(wanted):
                 own = journal.recall(tuple(bits.items()))
@@ -178,7 +181,7 @@ def _measured(
                             f"{own[0]}"
                         )
                     journal.write({"choices": bits, "loss": own[0], "error": own[1]})
-                    show(f"candidate {place}", f"{own[0]:+.4g}")
+                    seen.advance(1, f"candidate {place}: {own[0]:+.4g}")
                 rows.append(MeasuredChoice(choices=bits, loss=own[0], error=own[1], place=place))
         except (Exception, KeyboardInterrupt) as error:
             if journal.path is not None:

@@ -14,7 +14,7 @@ from .compiling import as_space
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, Protocol
+    from typing import Any, Literal, Protocol
 
     from ..hardware._measurement import Measurement
     from ..networks.layer import Layer
@@ -157,7 +157,7 @@ def measure_layers(
     runtime: str = "onnxruntime",
     time_limit_s: float = 1.0,
     passes: int = 3,
-    progress: bool = False,
+    progress: bool | Literal["auto"] = False,
     **settings: Any,
 ) -> list[Measurement]:
     """Measure the same here, into a journal that `Target.from_layer_table` reads.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..base.checks import shown
-from ..base.names import TERMS, UNITS
+from ..base.names import LABELS, TERMS, UNITS
 from ..charts.chart import Axis, Bars, Chart, Panel, Rule, Texts
 from ..errors import ArgumentError, ArgumentTypeError
-from .screen import LABELS, quantity
+from .screen import quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

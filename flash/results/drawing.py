@@ -86,7 +86,7 @@ def budgets_panel(result: SearchResult[Any]) -> Panel | None:
             range(len(rows)),
             used,
             name="used",
-            colour=0,
+            colour=-2,
             flat=True,
             how="over",
             hover=texts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..charts.chart import Axis, Bars, Chart, Panel, Parallel, Rule
-from .axes import WORDS, unit_of
+from ..charts.metrics import metric_axis, unit_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ __all__ = ["histograms_chart", "parallel_chart"]
 
 COLUMNS = 3
 MOST_AXES = 14
+FEW = 8  # whole numbers that an axis names one by one
+LETTERS = 14  # of a text on an axis: what is longer has no room between two
 WIDE = 40.0  # from the least to the greatest: beyond it an axis is logarithmic
 
 
@@ -90,7 +92,8 @@ def _histogram(
         marks.append(Rule(best, name="the best one", colour=5, upright=True, dash="dash"))
         low, high = min(low, best), max(high, best)
     room = 0.03 * (high - low)
-    x = Axis(WORDS.get(name, name), unit, limits=(low - room, high + room) if high > low else None)
+    limits = (low - room, high + room) if high > low else None
+    x = metric_axis(name, log=False).replace(limits=limits)
     return Panel(marks, x=x, y=Axis(counted))
 
 
@@ -118,8 +121,10 @@ def parallel_chart(
     """
     order = [by, *(name for name in columns if name != by)]
     constant = [name for name in order if len({*map(str, columns[name])}) == 1 and name != by]
-    varying = [name for name in order if name not in constant]
+    long = [name for name in order if max(map(len, _texts(columns[name])), default=0) > LETTERS]
+    varying = [name for name in order if name not in constant and name not in long]
     shown, left = varying[:MOST_AXES], varying[MOST_AXES:]
+    left += [name for name in long if name not in constant]
     told = list(notes)
     if constant:
         same = ", ".join(f"{name} {_short(columns[name][0])}" for name in constant[:8])
@@ -133,6 +138,10 @@ def parallel_chart(
         panels.insert(0, _parallel(own, behind, f"{len(behind[by]):,} others"))
     wide = max(7.0, 1.05 * max(len(shown), 5))
     return Chart(title, panels, columns=1, notes=told, size=(wide, 4.2 * len(panels)))
+
+
+def _texts(column: Column) -> list[str]:
+    return [one for one in column if isinstance(one, str)]
 
 
 def _short(value: Any) -> str:
@@ -154,10 +163,13 @@ def _axis(name: str, column: Column) -> tuple[Axis, list[float]]:
         texts = sorted({_text(one) for one in column})
         return Axis(name, categories=texts), [float(texts.index(_text(one))) for one in column]
     values = [float("nan") if one is None else float(one) for one in column]
-    known = [one for one in values if one == one]
-    wide = bool(known) and min(known) > 0.0 and max(known) / min(known) > WIDE
+    known = sorted({one for one in values if one == one})
     whole = all(one == int(one) for one in known)
-    return Axis(WORDS.get(name, name), unit_of(name), log=wide, whole=whole), values
+    if whole and len(known) <= FEW:  # choices such as depths
+        axis = Axis(metric_axis(name).title, categories=[f"{int(one):,}" for one in known])
+        return axis, [known.index(one) if one == one else one for one in values]
+    wide = bool(known) and known[0] > 0.0 and known[-1] / known[0] > WIDE
+    return metric_axis(name, log=wide).replace(whole=whole), values
 
 
 def _text(value: Any) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..base.html import facts, told
-from ..base.names import STORED, UNITS
+from ..base.names import LABELS, STORED, UNITS
 from ..base.pages import ROWS, Under, call, cut
-from .screen import LABELS, count, duration, parts, quantity
+from .screen import count, duration, parts, quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def made(result: SearchResult[Any]) -> str:
 
 def line(result: SearchResult[Any]) -> str:
     """Return in a line what a result says."""
-    from .screen import _headline
+    from .screen import headline
 
-    return f"{result.status}, {_headline(result)}" if result.x is not None else result.status
+    return f"{result.status}, {headline(result)}" if result.x is not None else result.status
 
 
 def sections(result: SearchResult[Any]) -> list[Section]:
@@ -60,7 +60,7 @@ def sections(result: SearchResult[Any]) -> list[Section]:
     lines = parts(result)
     found: list[Section] = [("", [_verdict(result), *_said(lines)])]
     if result._charts():
-        found.append(("Drawn", list(result._charts())))
+        found.append(("Charts", list(result._charts())))
     if result.x is not None:
         found += [("Costs", _costs(result)), ("Network", _network(result))]
     if result.alternatives:
@@ -76,12 +76,12 @@ def sections(result: SearchResult[Any]) -> list[Section]:
 
 
 def _verdict(result: SearchResult[Any]) -> Part:
-    from .screen import _headline
+    from .screen import headline
 
     return facts(
         {
             "status": result.status,
-            "found": _headline(result) if result.x is not None else None,
+            "found": headline(result) if result.x is not None else None,
             "target": result.target,
             "space": f"{result.space.family}, {count(result.space.size)} configurations",
         }
@@ -95,7 +95,7 @@ def _said(lines: Sequence[Part]) -> list[Part]:
 
 
 def _costs(result: SearchResult[Any]) -> list[Part]:
-    from .screen import _end, _percent, costs_of
+    from .screen import _end, costs_of, percent_of
 
     rows: list[Row] = [["cost", "value", "90 % from", "to", "budget", "used"]]
     for label, field, value, limit in costs_of(result):
@@ -105,7 +105,7 @@ def _costs(result: SearchResult[Any]) -> list[Part]:
         budget, used = "", ""
         if limit is not None:
             budget = ("at least " if field == "accuracy" else "") + quantity(limit, unit)
-            used = "" if field == "accuracy" else f"{_percent(value, limit):.1f} %"
+            used = "" if field == "accuracy" else f"{percent_of(value, limit):.1f} %"
         rows.append([label, quantity(value, unit), *between, budget, used])
     shown = {row[0] for row in rows}
     for name in STORED:
@@ -116,9 +116,9 @@ def _costs(result: SearchResult[Any]) -> list[Part]:
 
 
 def _network(result: SearchResult[Any]) -> list[Part]:
-    from .screen import _cells
+    from .screen import network_parts
 
-    found = _cells(result)
+    found = network_parts(result)
     more: list[Part] = []
     if result.accelerator is not None:
         from .accelerator import accelerator_parts

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..base.checks import choice
-from ..base.names import BUDGET_OF, COUNTS, UPPER
+from ..base.names import BUDGET_OF, COUNTS, TERMS, UPPER
 from ..base.record import Record, cached
 from ..charts.chart import Axis, Chart, Line, Panel, Points, Rule
+from ..charts.metrics import unit_of
 from ..errors import ArgumentError
-from .axes import WORDS, objective_axis, unit_of
+from .axes import called, objective_axis
 from .screen import quantity
 
 TYPE_CHECKING = False
@@ -100,7 +101,7 @@ def _goal(result: SearchResult[Any]) -> str:
     if name in ("accuracy", "nn_degree", "quantised nn_degree"):
         return "accuracy"
     cost = name.removeprefix("-")
-    if cost in WORDS and name != cost:
+    if cost in TERMS and name != cost:
         return cost
     raise ArgumentError(
         "the steps of a budget are those of NN-Degree, of a predictor's accuracy or of one least "
@@ -162,7 +163,7 @@ def chart_of(result: SearchResult[Any], steps: Steps) -> Chart:
         x, y = np.append(limits, max(ends) * BEYOND), np.append(objectives, objectives[-1])
     else:  # a floor: from the loosest one on, which is 0, up to the tightest
         x, y = np.append(limits, 0.0), np.append(objectives, objectives[-1])
-    name, unit = WORDS[term], unit_of(term)
+    name, unit = called(term), unit_of(term)
     marks: list[Any] = [
         Line(
             x,
@@ -208,7 +209,7 @@ def _axis(result: SearchResult[Any]) -> Axis:
     goal = _goal(result)
     if goal == "accuracy":
         return objective_axis(result)
-    return Axis(f"least {WORDS[goal]}", unit_of(goal))
+    return Axis(f"least {called(goal)}", unit_of(goal))
 
 
 def _limit(steps: Steps, k: int) -> str:

@@ -11,7 +11,7 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleT
 
 import numpy as np
 
-from ..base.checks import shown
+from ..base.checks import log, shown
 from ..base.extras import install
 from .callers import caller_of
 
@@ -178,6 +178,7 @@ class Scorer:
         """Run the function as it is from now on."""
         self.start, self.compiled = False, None
         self.note = f"objective run as plain Python: {reason}"
+        log("search", "%s", self.note)
 
     def __call__(self, data: dict[str, Any]) -> Any:
         """Return the function's scores; whatever the plain function raises comes through."""
@@ -244,6 +245,7 @@ class Scorer:
             return
         self.compiled = made
         self.note = f"objective compiled by numba {numba.__version__}"
+        log("search", "%s", self.note)
 
 
 def _copy(data: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._core.search.exact import Query
-from ..base.checks import choice, flag, integer, listener, number
+from ..base.checks import choice, flag, integer, listener, number, watched
 from ..base.record import Record
 from ..errors import ArgumentError
 from ..problem.compiling import compile_problem, count_columns, keep
@@ -30,6 +30,7 @@ __all__ = [
     "check_options",
     "check_within",
     "unsearched",
+    "with_confidence",
 ]
 
 METHODS = ("shgo", "exact")
@@ -65,7 +66,6 @@ class Options(Record):
     deadline: float
     evals: int
     callback: Callable[[Any], Any] | None
-    progress: bool
     codesign: bool = False
     confidence: float | None = None
 
@@ -103,7 +103,7 @@ class Options(Record):
             keep(problem, extra)
         run = Run(problem, device.budgets, limits, device.query, wanted, self.seed, started)
         run.floor = device.least
-        run.listen(self.callback, self.progress, stop)
+        run.listen(self.callback, stop)
         return run.go(self.method, self.certify, self.deadline, self.evals)
 
     def _tiled(
@@ -128,7 +128,7 @@ class Options(Record):
         if stop is not None and not known:
             device.target.forget()
         run.floor = device.least
-        run.listen(self.callback, self.progress, stop)
+        run.listen(self.callback, stop)
         return run.go(self.method, self.certify, self.deadline, self.evals)
 
 
@@ -169,19 +169,18 @@ class Common(Record):
     deadline: float
     evals: int | None
     callback: Callable[[Any], Any] | None
-    progress: bool
 
 
 def check_common(given: Mapping[str, Any]) -> Common:
     """Return what every method takes of what users pass, by name."""
-    for name in ("certify", "progress"):
-        flag(name, given[name])
+    flag("certify", given["certify"])
+    watched("progress", given["progress"])
     seed = integer("seed", given["seed"], 0, 2**64 - 1)
     limit, evals = given["time_limit_s"], given["max_evals"]
     deadline = INF if limit is None else number("time_limit_s", limit, above=0.0)
     evals = None if evals is None else integer("max_evals", evals, 1, 2**62)
     callback = listener("callback", given["callback"])
-    return Common(given["certify"], seed, deadline, evals, callback, given["progress"])
+    return Common(given["certify"], seed, deadline, evals, callback)
 
 
 def check_within(given: Mapping[str, Any]) -> None:
@@ -204,6 +203,14 @@ def check_within(given: Mapping[str, Any]) -> None:
         raise ArgumentError(f"an objective function does not go with {what}")
 
 
+def with_confidence() -> ArgumentError:
+    """Return the error of what does not go with confidence."""
+    return ArgumentError(
+        "confidence goes with neither codesign, an objective function, a callback, progress nor "
+        "certify=False"
+    )
+
+
 def check_options(given: Mapping[str, Any]) -> Options:
     """Return the options of what users pass, by name."""
     method = given["method"]
@@ -221,13 +228,10 @@ def check_options(given: Mapping[str, Any]) -> Options:
     confidence = given.get("confidence")
     if confidence is not None:
         confidence = number("confidence", confidence, 0.5, 0.99)
-        other = codesign or callable(given["objective"]) or common.callback or common.progress
-        if other or not common.certify:
-            raise ArgumentError(
-                "confidence goes with neither codesign, an objective function, a callback, "
-                "progress nor certify=False"
-            )
+        other = codesign or callable(given["objective"]) or common.callback
+        if other or given["progress"] is True or not common.certify:
+            raise with_confidence()
     return Options(
         method, common.certify, common.seed, common.deadline, evals, common.callback,
-        common.progress, codesign, confidence,
+        codesign, confidence,
     )  # fmt: skip

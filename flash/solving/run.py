@@ -6,6 +6,7 @@ from time import perf_counter
 
 from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
+from ..base.checks import log
 from ..base.names import STOPPED_BY, Metric
 from ..problem.objective import least_of
 from ..results.result import SearchResult, ended, no_result, result_at, verdict
@@ -53,21 +54,18 @@ class Run:
         self.listener: Listener | None = None
 
     def listen(
-        self,
-        callback: Callable[[Event], Any] | None,
-        progress: bool,
-        stop: list[bool] | None = None,
+        self, callback: Callable[[Event], Any] | None, stop: list[bool] | None = None
     ) -> None:
         """Prepare the core's notifications, where anybody listens; `stop`: what ends the search
         once it holds something, for threads, which see no signals."""
-        if callback is None and not progress:
+        if callback is None:
             if stop is not None:
                 self.notify = lambda _: bool(stop)
             return
 
         from ..results.event import Listener
 
-        self.listener = Listener(callback, progress, self.started)
+        self.listener = Listener(callback, self.started)
         tell = self.listener.tell
 
         def notify(core: Search) -> bool:
@@ -82,6 +80,8 @@ class Run:
 
     def go(self, method: str, certify: bool, deadline: float, evals: int) -> SearchResult:
         """Search, and report however it ends."""
+        problem = self.problem
+        log("search", "%s begins: %s on %s", method, problem.space.family, problem.target.name)
         if self.wanted.function is not None:
             return self._by_function(method, deadline, evals)
         core = Search(
@@ -215,6 +215,7 @@ class Run:
     ) -> SearchResult:
         """The result of a network that was found; `bound` is the core's."""
         problem, predictor = self.problem, self.problem.predictor
+        log("search", "ended, found: %s", "proven" if proven else stopped or "not proven")
         return result_at(
             problem.space,
             problem.target,
@@ -241,6 +242,8 @@ class Run:
         """The result where no configuration within the budgets was found."""
         problem, budgets = self.problem, self.budgets
         space, target, predictor = problem.space, problem.target, problem.predictor
+
+        log("search", "ended, nothing found: %s", "proven" if proven else stopped or "not proven")
 
         def why() -> Explanation:  # not by this problem: a result must not hold its tables
             from ..results.conflicts import why_not

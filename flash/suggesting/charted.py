@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..charts.chart import Axis, Chart, Intervals, Panel, Points, Rule
+from ..charts.metrics import metric_axis
 from ..errors import ArgumentError
-from ..results.axes import axis_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def chart_of(suggestion: Suggestion[Any], metric: str | None) -> Chart:
         marks.append(Rule(best, name=f"best of {suggestion.trained} measured: {best:.2f} %"))
     limit = suggestion.budgets.get(f"max_{across}")
     if limit is not None:
-        axis = axis_of(across)
+        axis = metric_axis(across)
         told = f"{limit:g} {axis.unit}".rstrip()
         marks.append(Rule(limit, name=f"the budget: {told}", upright=True, dash="dash"))
     notes = [suggestion.how]
@@ -72,7 +72,7 @@ def chart_of(suggestion: Suggestion[Any], metric: str | None) -> Chart:
     many = f"{len(suggestion)} network{'s' * (len(suggestion) != 1)} to train next"
     return Chart(
         f"{suggestion.space.family} on {suggestion.target}: {many}",
-        [Panel(marks, x=axis_of(across, log=wide), y=Axis("expected accuracy", "%"))],
+        [Panel(marks, x=metric_axis(across, log=wide), y=Axis("expected accuracy", "%"))],
         notes=notes,
     )
 

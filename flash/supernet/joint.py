@@ -21,6 +21,7 @@ import math
 import os
 
 from ..base.checks import path_of
+from ..base.progress import Progress
 from ..base.record import cached
 from ..errors import ArgumentError, TrainingError
 
@@ -130,7 +131,7 @@ class JointTraining:
         }
         self._facts, self._key = facts, digest(facts)
         self.folder: str = os.path.join(os.fspath(root), f"{KIND}-{self._key[:12]}")
-        self._start, self._progress = start, bool(settings.get("progress", False))
+        self._start, self._progress = start, settings.get("progress", False)
         self.supernet: Supernet = Supernet(weights, images, self.folder, place)
         self.optimizer: Any = optimizer_for(self.supernet.module, self.recipe)
         self.state: dict[str, Any] | None = None
@@ -140,6 +141,7 @@ class JointTraining:
         self._ledger: Any = None
         self._threads: Any = None
         self._began = 0.0
+        self._shown = Progress(False, "supernet")
 
     def __enter__(self) -> JointTraining:
         import time
@@ -173,6 +175,7 @@ class JointTraining:
         except BaseException:
             self._ledger.close()
             raise
+        self._shown = Progress(self._progress, "supernet", self.epochs, "epochs", done=self.done)
         self._began = time.perf_counter()
         return self
 
@@ -184,6 +187,7 @@ class JointTraining:
     ) -> None:
         self.supernet.train_loss, self.supernet.seconds = self.loss, self._spent()
         self.supernet.module.eval()
+        self._shown.close()
         self._threads.__exit__(None, None, None)
         self._ledger.close()
 
@@ -315,14 +319,7 @@ class JointTraining:
         from ..training.loop import save_state
 
         self.done = epochs
-        if self._progress:
-            import sys
-
-            print(
-                f"supernet: epoch {epochs}, loss {self.loss:.4f}, {self._spent():.1f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+        self._shown.update(epochs, f"loss {self.loss:.4f}")
         now = time.perf_counter()
         if not last and now - self._kept_at < 10.0 * self._writing:
             return

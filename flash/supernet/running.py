@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ..base.checks import choice, flag, integer, path_of, public
+from ..base.checks import choice, flag, integer, path_of, public, watched
+from ..base.progress import Progress
 from ..errors import ArgumentError
 from ..networks.families import MAX_SEED
 from ..spaces.bypass import BypassSpace
@@ -18,7 +19,7 @@ from .weights import SAMPLING, weights_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, Literal
 
     from ..spaces.blocks.space import BlockSpace
     from ..spaces.space import SearchSpace
@@ -51,7 +52,7 @@ def train_supernet(
     device: str = "auto",
     out: str | os.PathLike[str] | None = None,
     resume: bool = True,
-    progress: bool = False,
+    progress: bool | Literal["auto"] = False,
     callback: Callable[[Epoch], object] | None = None,
 ) -> Supernet:
     """Train a supernet: weights that every network of a space shares.
@@ -88,8 +89,10 @@ def train_supernet(
         where that is finished, nothing is trained.
     resume : bool, default True
         False refuses a folder that holds a checkpoint.
-    progress : bool, default False
-        Print a line per epoch to standard error.
+    progress : bool or "auto", default False
+        Show on standard error how far it is: with rich's bar on a terminal, where rich is
+        installed, else with a line now and then. "auto": on a terminal alone, and not before the
+        first second.
     callback : callable, optional
         Called with an `Epoch` after each of them.
 
@@ -121,7 +124,7 @@ def train_supernet(
     from .scoring import Supernet
 
     seed = integer("seed", seed, 0, MAX_SEED)
-    flag("progress", progress)
+    watched("progress", progress)
     flag("resume", resume)
     if sampling is not None:
         choice("sampling", sampling, SAMPLING)
@@ -164,10 +167,11 @@ def train_supernet(
                 f"out must be a new folder where resume is False, got {folder!r} with a checkpoint"
             )
         supernet = Supernet(weights, images, folder, place)
-        with one_thread(torch, place):
+        seen = Progress(progress, "supernet", None, "epochs")
+        with one_thread(torch, place), seen:
             fit(
                 supernet, plan_, drawing, key, checkpoint, None if start is None else
-                os.fspath(start), drawn, subnets, _teller(callback, progress),
+                os.fspath(start), drawn, subnets, _teller(callback, seen),
             )  # fmt: skip
     return supernet
 
@@ -234,17 +238,11 @@ def start_of(folder: str, space: SearchSpace | BypassSpace | BlockSpace) -> str:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def _teller(callback: Callable[[Epoch], object] | None, progress: bool) -> Callable[[Epoch], None]:
+def _teller(callback: Callable[[Epoch], object] | None, seen: Progress) -> Callable[[Epoch], None]:
     def tell(done: Epoch) -> None:
-        if progress:
-            import sys
-
-            print(
-                f"supernet: epoch {done.epoch}/{done.epochs}, loss {done.loss:.4f}, "
-                f"{done.seconds:.1f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+        if not seen.done:
+            seen.start(done.epoch - 1)
+        seen.update(done.epoch, f"loss {done.loss:.4f}", total=done.epochs)
         if callback is not None:
             callback(done)
 

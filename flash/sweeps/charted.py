@@ -85,25 +85,20 @@ def _histograms(sweep: SweepResult) -> Chart:
 def _parallel(sweep: SweepResult) -> Chart:
     from ..spaces.values import values_at
 
-    columns: dict[str, list[Any]] = {"objective": [one.objective for one in sweep.top]}
+    by = sweep.objective_name
+    columns: dict[str, list[Any]] = {by: [one.objective for one in sweep.top]}
     for name in METRICS:
         values = [getattr(one, name) for one in sweep.top]
-        if all(value is not None for value in values) and values != columns["objective"]:
-            columns[name] = values
+        if all(value is not None for value in values):
+            columns.setdefault(name, values)
     space = sweep.space
     rows = [values_at(space, one.x or ()) for one in sweep.top]
     for place, name in enumerate(space.variables):
         columns[name] = [row[place] for row in rows]
     behind, notes = _sampled(sweep)
-    notes = [f"the {len(sweep.top)} best by {sweep.objective_name}", *notes]
-    by = "objective"
-    if behind is not None:  # one name for what both are coloured by
-        by = sweep.objective_name if sweep.objective_name in behind else next(iter(behind))
-        if by in columns or columns["objective"] == [getattr(one, by, None) for one in sweep.top]:
-            columns = {by: [getattr(one, by) for one in sweep.top], **columns}
-            del columns["objective"]
-        else:
-            by, behind = "objective", None
+    if behind is not None and by not in behind:  # a product of what it has
+        behind, notes = None, [f"rows of {sweep.out} are not shown: they have no {by}"]
+    notes = [f"the {len(sweep.top)} best by {by}", *notes]
     return parallel_chart(_title(sweep), columns, by=by, behind=behind, notes=notes)
 
 

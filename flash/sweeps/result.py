@@ -131,6 +131,7 @@ class SweepResult(Record, Reported):
         from .page import made
 
         return made(self)
+
     if TYPE_CHECKING:
 
         @overload

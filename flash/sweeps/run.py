@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any
 
+    from ..base.progress import Watching
     from ..problem.objective import Objective
     from .result import SweepResult
     from .store import Store
@@ -39,7 +40,7 @@ class Settings(Record):
     threads: int
     resume: bool
     yes: bool
-    progress: bool
+    progress: Watching
     callback: Any
     started: float
 
@@ -151,6 +152,11 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes"
 
 
+def _told(event: SweepEvent) -> str:
+    best = "" if event.objective is None else f", best {event.objective:.6g}"
+    return f"{event.rate:.3g}/s, {event.feasible:,} feasible{best}"
+
+
 class _Running:
     """The units of one call on their way."""
 
@@ -198,10 +204,12 @@ class _Running:
     def _collect(self) -> str | None:
         from contextlib import closing
 
-        from .show import display
+        from ..base.progress import Progress
 
+        total, progress = self.job.total, self.settings.progress
+        done = self.done_before / max(total, 1)
         with (
-            display(self.settings.progress, self.job.total, self.done_before) as show,
+            Progress(progress, "sweep", 1.0, done=done, began=self.settings.started) as seen,
             closing(self._parts()) as parts,
         ):
             for part in parts:
@@ -216,7 +224,7 @@ class _Running:
                     self.reduction.add(part)
                 self.finished += 1
                 event = self._event()
-                show(event)
+                seen.update(event.count / event.size, _told(event))
                 callback = self.settings.callback
                 if callback is not None and callback(event) is True:
                     if self.finished < self.job.units:

@@ -17,7 +17,7 @@ import json
 import os
 from contextlib import contextmanager, suppress
 
-from ..base.checks import append_bytes, parse_json, read_text, shown, write_text_atomic
+from ..base.checks import append_bytes, log, parse_json, read_text, shown, write_text_atomic
 from ..base.extras import need_pyarrow
 from ..base.lock import Held, Lock
 from ..base.names import COUNTS
@@ -114,21 +114,6 @@ def _removed(path: str) -> Iterator[None]:
             os.unlink(path)
 
 
-def read_manifest(folder: str) -> dict[str, Any]:
-    """Return what the manifest of a sweep's folder says, checked by its checksum."""
-    path = os.path.join(folder, MANIFEST)
-    try:
-        data = parse_json(read_text(path, "the manifest"), path)
-        body = {k: v for k, v in data.items() if k != "sha256"}
-        good = data["sha256"] == _checksum(body) and data["format"] == FORMAT
-    except (FormatError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"{path} is damaged: {error}") from None
-    if not good:
-        raise FormatError(f"{path} is damaged: its checksum or format is not this flash's")
-    found: dict[str, Any] = data
-    return found
-
-
 def read_journal(folder: str, units: int) -> dict[int, dict[str, Any]]:
     """Return the finished units of a sweep that is not complete."""
     done: dict[int, dict[str, Any]] = {}
@@ -175,6 +160,7 @@ class Store:
         except BaseException:
             self._lock.close()
             raise
+        log("sweeps", "folder %s: %d of %d parts so far", folder, len(self.done), units)
 
     def __enter__(self) -> Store:
         return self

@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from ..base.checks import choice, flag, integer, is_list, items, listener, path_of, public, shown
+from ..base.checks import (
+    choice,
+    flag,
+    integer,
+    is_list,
+    items,
+    listener,
+    path_of,
+    public,
+    shown,
+    watched,
+)
 from ..base.names import COSTS, TERMS
 from ..choosing.problem import ChoiceProblem, refuse_others
 from ..errors import ArgumentError, ArgumentTypeError
@@ -22,7 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Executor
-    from typing import Any, overload
+    from typing import Any, Literal, overload
 
     from ..choosing.front import ChoiceEvent
     from ..choosing.tally import ChoiceSweep
@@ -74,7 +85,7 @@ if TYPE_CHECKING:
         threads: int | None = None,
         resume: bool = True,
         yes: bool = False,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
         callback: Callable[[SweepEvent], object] | None = None,
     ) -> SweepResult: ...
 
@@ -91,7 +102,7 @@ if TYPE_CHECKING:
         sample: int | None = None,
         seed: int = 0,
         out: str | os.PathLike[str] | None = None,
-        progress: bool = False,
+        progress: bool | Literal["auto"] = False,
         time_limit_s: float | None = None,
         callback: Callable[[ChoiceEvent], object] | None = None,
     ) -> ChoiceSweep: ...
@@ -126,7 +137,7 @@ def sweep(
     threads: int | None = None,
     resume: bool = True,
     yes: bool = False,
-    progress: bool = False,
+    progress: bool | Literal["auto"] = False,
     callback: Callable[[Any], object] | None = None,
     time_limit_s: float | None = None,
 ) -> SweepResult | ChoiceSweep:
@@ -194,8 +205,10 @@ def sweep(
         Go on with the sweep that `out` holds; False refuses a folder that holds one.
     yes : bool, default False
         Go ahead with a sweep that is estimated to take more than ten minutes.
-    progress : bool, default False
-        Show rate and time left on stderr.
+    progress : bool or "auto", default False
+        Show on standard error how far it is: with rich's bar on a terminal, where rich is
+        installed, else with a line now and then. "auto": on a terminal alone, and not before the
+        first second.
     callback : callable, optional
         Called after each unit with a `SweepEvent`, of a problem of choices now and then with a
         `ChoiceEvent`; the sweep stops where it returns True.
@@ -307,7 +320,7 @@ def sweep(
         threads=(os.cpu_count() or 1) if threads is None else integer("threads", threads, 1, 4096),
         resume=flag("resume", resume),
         yes=flag("yes", yes),
-        progress=flag("progress", progress),
+        progress=watched("progress", progress),
         callback=listener("callback", callback),
         started=started,
     )

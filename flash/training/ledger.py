@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 
-from ..base.checks import append_bytes, parse_json, read_text, write_text_atomic
+from ..base.checks import append_bytes, log, parse_json, read_text, write_text_atomic
 from ..base.lock import Held, Lock
 from ..errors import ArgumentError, FormatError, TrainingError
 
@@ -74,6 +74,7 @@ class Ledger:
         except BaseException:
             self.close()
             raise
+        log("training", "folder %s: %d trainings so far", folder, len(self.lines))
 
     def _path(self, *names: str) -> str:
         return os.path.join(self.folder, *names)
@@ -167,6 +168,7 @@ def read_lines(path: str, repair: bool = False) -> list[dict[str, Any]]:
         if not isinstance(line, dict):
             raise FormatError(f"{where} is no JSON object")
         lines.append(line)
+    log("files", "read %s, %d lines", path, len(lines))
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..base.checks import flag, integer, number, public, shown
+from ..base.checks import flag, integer, log, number, public, shown, watched
 from ..errors import ArgumentError, ArgumentTypeError, TrainingError
 from ..networks.families import MAX_SEED
 from .design import MAX_NETWORKS
@@ -29,8 +29,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
-    from typing import Any
+    from typing import Any, Literal
 
+    from ..base.progress import Watching
     from ..networks.cell_networks import Net
     from ..spaces.tabled import TabledSpace
     from .data import Dataset, Pair
@@ -63,7 +64,7 @@ def train(
     resume: bool = True,
     keep_weights: bool | str = False,
     memory_gib: float = MEMORY_GIB,
-    progress: bool = False,
+    progress: bool | Literal["auto"] = False,
     callback: Callable[[TrainedNetwork], object] | None = None,
 ) -> TrainingResult:
     """Train networks that cover a space, for an accuracy predictor to be fitted on.
@@ -123,8 +124,10 @@ def train(
     memory_gib : float, default 4.0
         Image files are decoded once, for the networks' sizes, and kept as bytes in the run's folder
         up to so many GiB, which processes share; what is beyond is decoded anew in every epoch.
-    progress : bool, default False
-        Show progress on standard error (with rich where it is installed).
+    progress : bool or "auto", default False
+        Show on standard error how far it is: with rich's bar on a terminal, where rich is
+        installed, else with a line now and then. "auto": on a terminal alone, and not before the
+        first second.
     callback : callable, optional
         Called with each `TrainedNetwork` as it is finished.
 
@@ -162,7 +165,7 @@ def train(
     n = integer("n", n, 1, MAX_NETWORKS)
     seed = integer("seed", seed, 0, MAX_SEED - MAX_REPEATS)
     repeats = integer("repeats", repeats, 1, MAX_REPEATS)
-    flag("progress", progress)
+    watched("progress", progress)
     flag("resume", resume)
     if not isinstance(keep_weights, bool) and not _is_best(keep_weights):
         raise ArgumentError(
@@ -267,7 +270,7 @@ class Run:
         handed: Handed,
         common: dict[str, Any],
         conditions: dict[str, Any],
-        progress: bool,
+        progress: Watching,
         callback: Callable[[TrainedNetwork], object] | None,
     ) -> None:
         self.ledger, self.images, self.networks, self.handed = ledger, images, networks, handed
@@ -381,14 +384,14 @@ class Run:
         done: int,
     ) -> None:
         from .pool import UnmadeError, run_jobs, run_jobs_here, run_jobs_in
-        from .showing import display
+        from .progress import Trainings
 
         by_key = {(job["index"], job["repeat"]): job for job in jobs}
 
         def take(events: Generator[dict[str, Any]]) -> None:
             try:
                 for event in events:
-                    show(event)
+                    seen.take(event)
                     if event["event"] == "done":
                         del left[event["index"], event["repeat"]]
                         self._finish(by_key[event["index"], event["repeat"]], event)
@@ -396,14 +399,16 @@ class Run:
                 events.close()
 
         left = dict(by_key)
-        with display(self.progress, wanted, done, common["recipe"]["epochs"]) as show:
+        epochs = common["recipe"]["epochs"]
+        with Trainings(self.progress, wanted, done, epochs) as seen:
             if not isinstance(pool, int):
                 take(run_jobs_in(pool, jobs, common))
                 return
             if pool:
                 try:
                     take(run_jobs(jobs, common, pool))
-                except UnmadeError:  # by a process that has not what this one has
+                except UnmadeError as error:  # by a process that has not what this one has
+                    log("training", "in this process, for others cannot: %s", error)
                     pool = 0
             if not pool:
                 networks = self.networks

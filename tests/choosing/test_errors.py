@@ -155,7 +155,7 @@ def test_conditions(where: Any, told: str) -> None:
         ({"minimize": "loss", "time_limit_s": 0}, "time_limit_s must be a finite number above 0"),
         ({"minimize": "loss", "max_nodes": -1}, "max_nodes must be an integer from 0"),
         ({"minimize": "loss", "callback": 5}, "callback must be callable, got int"),
-        ({"minimize": "loss", "progress": 1}, "progress must be True or False, got 1"),
+        ({"minimize": "loss", "progress": 1}, "progress must be True, False or 'auto', got 1"),
         ({"minimize": "loss", "start": 5}, "start must be an answer of flash.choose"),
         ({"minimize": "loss", "start": {"conv1": "int4"}}, "or an option for each group"),
         (

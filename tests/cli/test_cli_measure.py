@@ -31,9 +31,9 @@ def _runtimes() -> None:
 
 def test_measure_prints_one_screen(cli: Run, tmp_path: Path) -> None:
     NET.to_json(tmp_path / "net.json")
-    done = cli("measure", "net.json", *QUICK)
+    done = cli("measure", "net.json", *QUICK, "--progress")
     assert "ms per image" in done.stdout
-    assert "pass 1 of 2" in done.stderr
+    assert "measuring: 2 of 2 passes, in " in done.stderr
     assert len(done.stdout.splitlines()) <= 12
     assert [one.name for one in tmp_path.iterdir()] == ["net.json"]
     data = json.loads(cli("measure", "net.json", *QUICK, "--quiet", "--json").stdout)
@@ -142,7 +142,7 @@ def test_the_command_line_offers_what_the_functions_do() -> None:
     from flash.cli.options import parser
 
     for command, function, other in (
-        ("measure", flash.measure, {"path": "out", "progress": "quiet", "pin": "no_pin",
+        ("measure", flash.measure, {"path": "out", "pin": "no_pin",
                                     "net": "network", "input_shape": "resolution"}),
         ("measure", flash.export_measuring, {"folder": "export", "pin": "no_pin", "nets": "network",
                                              "input_shape": "resolution"}),

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from flash.cli.options import _PREPARE, parser
+from flash.cli.options import _PREPARE, parser, prepare
 from flash.cli.words import UnclearError, Words
 
 
 def words_of(command: str) -> Words:
     made: Any = Words()
-    _PREPARE[command](made)
+    prepare(command, made)
     return made
 
 
@@ -33,7 +33,7 @@ def test_random_lines_are_read_as_argparse_reads_them(
     names = [*words._options, "--help", "-h", "--max", "--", "-", "-1", "--no-such=1"]
     texts = ["densenet", "rram", "0", "3", "-2", "1e-3", "a b", "", "x=y", "-1.5", "out.json"]
     read = 0
-    for _ in range(600):
+    for _ in range(800):
         line = [rng.choice(texts[:4]) for _ in range(rng.choice((0, 1, 2, 2, 2, 3)))]
         for _ in range(rng.choice((0, 1, 1, 2, 4))):
             name, text = rng.choice(names), rng.choice(texts)

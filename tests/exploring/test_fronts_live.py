@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flash
+from flash.exploring import skyline as skylines
 from flash.exploring.cloud import Fronts, within
-from flash.exploring.skyline import ordered, ranks, skyline
+from flash.exploring.skyline import best_of, ordered, ranks, skyline
 from flash.hardware.target import as_target
 
 SMALL = flash.DenseNet(width_multipliers=[1, 2], depths=[2, 4, 7], skips=[0, 8, 40])
@@ -43,6 +44,33 @@ def test_long_skylines() -> None:
     assert skyline(columns).all()
     assert skyline([ranks(a), ranks(a), ranks(-a)]).all()
     assert skyline([ranks(a), ranks(a), ranks(a)]).tolist() == [True] + [False] * 4999
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_many_points_are_ruled_out_first(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = np.random.default_rng(k).integers(0, 300, (k, 30_000)).astype(float)
+    expected = best_of(costs)
+    monkeypatch.setattr(skylines, "MANY", 1000)
+    monkeypatch.setattr(skylines, "SAMPLE", 500)
+    found = best_of(costs)
+    assert found.tolist() == expected.tolist()
+    assert len(found) < 500
+
+
+def test_thinning_many_points_leaves_what_thinning_few_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from flash.charts import thinning
+
+    x, noise = np.random.default_rng(0).random((2, 20_000))
+    y = x + 0.1 * noise
+    expected = thinning.thinned(x, y, 300)
+    monkeypatch.setattr(thinning, "MANY", 1000)
+    found = thinning.thinned(x, y, 300)
+    assert (np.diff(found) > 0).all()
+    assert 250 < len(found) <= 300
+    assert len(np.intersect1d(found, expected)) > 250
+    assert {0, len(x) - 1, int(x.argmin()), int(y.argmax())} <= {*found.tolist()}
 
 
 @pytest.fixture(scope="module")

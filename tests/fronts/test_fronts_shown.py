@@ -183,10 +183,17 @@ def test_plotly(front: ParetoFront, front3: ParetoFront) -> None:
     pytest.importorskip("plotly")
     for one in (front, front3):
         figure = one.plot(engine="plotly")
-        points, knee = figure.data
+        *lines, points, knee = figure.data
+        assert len(lines) == (one is front)
         assert len(points.x) == len(one)
         assert knee.y[0] == one.knee.nn_degree
-        assert "cell 0: width" in points.text[0]
+        for k in (0, len(one) // 2):  # a click gives back the point's number
+            i = points.customdata[k]
+            assert points.hovertext[k].startswith(f"point {i}<br>")
+            assert (points.x[k], points.y[k]) == (one.latency_ms[i], one.nn_degree[i])
+        assert "cell 0: width" in points.hovertext[0]
+        assert figure.layout.yaxis.title.text == "NN-Degree"
+        assert figure.layout.xaxis.title.text == "latency [ms]"
 
 
 def test_command_line(capsys: Any, tmp_path: Any) -> None:

@@ -547,11 +547,9 @@ def killed(journal: str) -> None:
 
 def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
     flash.sensitivities(net(), data(), bits=(2, 4), progress=True)
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.split(":")[:2] for line in lines] == [
-        [f"{n}/4", f" {name}"] for n, name in enumerate(["first", "up", "grouped", "last"], 1)
-    ]
-    assert "at 2 bits" in lines[0]
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("sensitivities: 4 of 4 layers, last: ")
+    assert "at 2 bits" in last
     flash.sensitivities(net(), data(), bits=[2])
     assert capsys.readouterr().err == ""
 
@@ -618,7 +616,7 @@ def hostile() -> Any:
         ({"batch_size": 0}, "batch_size must be"),
         ({"probes": 0}, "probes must be"),
         ({"seed": -1}, "seed must be"),
-        ({"progress": 1}, "progress must be True or False"),
+        ({"progress": 1}, "progress must be True, False or 'auto'"),
         ({"journal": 5}, "journal must be a path"),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -144,7 +145,8 @@ def test_a_search_within_a_callback() -> None:
 def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
     flash.search(HARD, "rram", progress=True, time_limit_s=0.3, **BUDGETS)
     seen = capsys.readouterr()
-    assert "nfev" in seen.err
+    line = r"search: [\d,]+ evaluations, best \S+, bound \S+, gap \S+ %, in 0.\d s\n$"
+    assert re.match(line, seen.err)
     assert seen.out == ""
 
 

@@ -137,7 +137,7 @@ def test_the_budgets_of_a_result_are_those_given() -> None:
         ({"objective": {"accuracy": "1"}}, "must be a finite number"),
         ({"predictor": 3}, "predictor must be"),
         ({"certify": 1}, "certify must be True or False"),
-        ({"progress": "yes"}, "progress must be True or False"),
+        ({"progress": "yes"}, "progress must be True, False or 'auto'"),
         ({"seed": 0.5}, "seed must be an integer"),
         ({"max_evals": 1e3}, "max_evals must be an integer"),
         ({"callback": 3}, "callback must be callable"),

@@ -193,7 +193,7 @@ def test_progress_is_told_on_standard_error(
 ) -> None:
     import sys
 
-    from flash.training.showing import display
+    from flash.training.progress import Trainings
 
     events = [
         {"event": "epoch", "index": 3, "repeat": 0, "epoch": 1, "loss": 2.0},
@@ -201,19 +201,19 @@ def test_progress_is_told_on_standard_error(
         {"event": "done", "index": 3, "repeat": 0, "accuracy": 0.5, "seconds": 1.25},
         {"event": "done", "index": 4, "repeat": 1, "accuracy": 0.25, "seconds": 2.0},
     ]
+    shares = [2.5, 3.0, 3.5, 4.0]  # of 5: networks under way count by their epochs
     for wanted in (False, True):
-        with display(wanted, 5, 2, 2) as show:
-            for event in events:
-                show(event)
+        with Trainings(wanted, 5, 2, 2) as seen:
+            for event, share in zip(events, shares, strict=True):
+                seen.take(event)
+                assert seen.done == share or not wanted
         told = capsys.readouterr().err
-        assert told == (
-            "3/5: network 3, accuracy 0.5000, 1.2 s\n4/5: network 4, accuracy 0.2500, 2.0 s\n"
-            if wanted
-            else ""
-        )
+        line = "training: 4 of 5 networks, network 4, repeat 1: accuracy 0.2500, 2.0 s, in 0.0 s\n"
+        assert told == (line if wanted else "")
     pytest.importorskip("rich")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with display(True, 5, 2, 2) as show:
+    monkeypatch.setenv("TERM", "xterm")
+    with Trainings(True, 5, 2, 2) as seen:
         for event in events:
-            show(event)
+            seen.take(event)
     assert "network 3: accuracy 0.5000, 1.2 s" in capsys.readouterr().err

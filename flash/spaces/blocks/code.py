@@ -48,7 +48,9 @@ def of_block_network(net: BlockNetwork, about: Sequence[str]) -> Written:
     if any(module is None for _, module in modules):
         return _of_rows(net, about)
     reader = _Reader()
-    blocks = [(name, reader.read(module, name), module) for name, module in modules]
+    blocks = [
+        (name, reader.read(module, name), module) for name, module in modules if module is not None
+    ]
     own = all(_made_by(fragment).__module__.startswith("flash.") for _, fragment in net.named())
     text = "    def __init__(self) -> None:\n        super().__init__()\n"
     for kind, names in reader.arguments.items():

@@ -36,25 +36,26 @@ def channels(text: str, candidates: int) -> list[int]:
     return found
 '''
 
-# family -> how its blocks are made (arguments beside in_channels, width and stride)
-BODIES = {
-    "resnet": '''\
-def body(in_channels: int, width: int, stride: int, residual: bool) -> nn.Sequential:
-    """Return the convolutions of a block."""
-    return nn.Sequential(
-        conv_unit(in_channels, width, 3, stride, "output", "relu"),
-        conv_unit(width, width, 3, 1, "output", None if residual else "relu"),
-    )
-''',
-    "wide-resnet": '''\
+# How blocks are made: of two convolutions, with the norm before or behind them, and inverted ones.
+PAIR = {
+    "input": '''\
 def body(in_channels: int, width: int, stride: int) -> nn.Sequential:
     """Return the convolutions of a block."""
     return nn.Sequential(
-        conv_unit(in_channels, width, 3, stride, "input", "relu"),
-        conv_unit(width, width, 3, 1, "input", "relu"),
+        conv_unit(in_channels, width, 3, stride, "input", "{activation}"),
+        conv_unit(width, width, 3, 1, "input", "{activation}"),
     )
 ''',
-    "mobilenet-v2": '''\
+    "output": '''\
+def body(in_channels: int, width: int, stride: int, residual: bool) -> nn.Sequential:
+    """Return the convolutions of a block."""
+    return nn.Sequential(
+        conv_unit(in_channels, width, 3, stride, "output", "{activation}"),
+        conv_unit(width, width, 3, 1, "output", None if residual else "{after}"),
+    )
+''',
+}
+INVERTED = '''\
 def body(in_channels: int, width: int, stride: int, expansion: int, kernel: int) -> nn.Sequential:
     """Return the convolutions of a block."""
     hidden = in_channels * expansion
@@ -64,8 +65,7 @@ def body(in_channels: int, width: int, stride: int, expansion: int, kernel: int)
     units.append(conv_unit(hidden, hidden, kernel, stride, "output", "relu6", hidden))
     units.append(conv_unit(hidden, width, 1, 1, "output"))
     return nn.Sequential(*units)
-''',
-}
+'''
 FORWARD = '''
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of shape (batch, {classes})."""
@@ -78,8 +78,6 @@ FORWARD = '''
 
 def of_architecture(arch: Architecture, about: Sequence[str]) -> Written:
     """Return the source code of an architecture's module."""
-    if arch.family != "densenet" and arch.family not in BODIES:
-        raise ArgumentError(f"to_torch_code() has no blocks of the family {arch.family!r}")
     dense = arch.family == "densenet"
     source = Source()
     source.add(PARTS, ["conv_unit", "DenseCell" if dense else "Block", "initialise"])
@@ -89,7 +87,7 @@ def of_architecture(arch: Architecture, about: Sequence[str]) -> Written:
         _about(arch, about),
         ("from collections import OrderedDict", "from torch import Tensor"),
         source,
-        [_table(arch), CHANNELS, *([] if dense else [BODIES[arch.family]])],
+        [_table(arch), CHANNELS, *([] if dense else [_body(arch)])],
         _begin(arch)
         + (_dense_cells(arch) if dense else _addition_cells(arch))
         + _end(arch)
@@ -204,11 +202,25 @@ def _dense_cells(arch: Architecture) -> str:
 """
 
 
+def _body(arch: Architecture) -> str:
+    """Return the function that makes a block's convolutions."""
+    if arch.family == "mobilenet-v2":
+        return INVERTED
+    width = arch.cells[0].width
+    units = plans.body_of(arch, 0, 1, 1, False)
+    norm, activation, after = units[0]["norm"], units[0]["activation"], units[-1]["activation"]
+    pair = [(1, width, 3, 1), (width, width, 3, 1)]
+    names = ("in_channels", "out_channels", "kernel", "groups")
+    if [tuple(unit[name] for name in names) for unit in units] != pair:
+        raise ArgumentError(f"to_torch_code() does not know the blocks of {arch.family!r}")
+    return PAIR[norm].format(activation=activation, after=after)
+
+
 def _addition_cells(arch: Architecture) -> str:
     columns, more = "width, stride, links", ""
     if arch.family == "mobilenet-v2":
         columns, more = "width, stride, expansion, kernel, links", ", expansion, kernel"
-    if arch.family == "resnet":
+    elif plans.body_of(arch, 0, 1, 1, False)[0]["norm"] == "output":
         more = ", bool(carried)"
     after = plans.after_of(arch, True)
     act = "None" if after is None else f'"{after}" if carried else None'

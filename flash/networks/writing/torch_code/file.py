@@ -19,16 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["Written", "class_name", "code", "whole"]
 
 MAX_ABOUT = 1 << 16
-KNOWN = {  # families as their classes are called elsewhere
-    "densenet": "DenseNet",
-    "resnet": "ResNet",
-    "wide-resnet": "WideResNet",
-    "mobilenet-v2": "MobileNetV2",
-    "mobilenet-v3": "MobileNetV3",
+SPELLED = {  # names that are not spelled as one would read them
     "convnext": "ConvNeXt",
     "vit": "ViT",
     "mcunet": "MCUNet",
-    "fbnet-v2": "FBNetV2",
+    "fbnet": "FBNet",
     "pnas": "PNASNet",
 }
 TAKEN = frozenset(("OrderedDict", "Tensor", "Sequence", "Any", "None", "True", "False"))
@@ -83,10 +78,17 @@ def code(
 def class_name(family: str, taken: Iterable[str] = ()) -> str:
     """Return the name of a family's class: "MobileNetV2"."""
     words = "".join(one if one.isascii() and one.isalnum() else " " for one in family).split()
-    name = KNOWN.get(family) or "".join(one[:1].upper() + one[1:] for one in words)
+    name = "".join(map(_spelled, words))
     if not name.isidentifier() or name in TAKEN or name in taken:
         name = f"{name}Network" if f"{name}Network".isidentifier() else "TheNetwork"
     return name
+
+
+def _spelled(word: str) -> str:
+    if word in SPELLED:
+        return SPELLED[word]
+    first, last = (word[:-3], "Net") if word.endswith("net") else (word, "")
+    return first[:1].upper() + first[1:] + last
 
 
 def docstring(paragraphs: Sequence[str], spaces: int) -> str:

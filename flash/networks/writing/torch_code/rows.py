@@ -185,7 +185,8 @@ class _Lines:
 
     def _is_flat(self, layer: Layer) -> bool:
         """Whether what a linear layer reads is the result of another."""
-        row = (layer.inputs or ())[0]
+        assert layer.inputs
+        row = layer.inputs[0]
         return row >= 0 and self.net.layers[row].kind == "linear"
 
     def _function(self, name: str) -> str:
