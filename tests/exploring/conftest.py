@@ -69,7 +69,7 @@ def settled(page: Page) -> None:
 
 
 @pytest.fixture
-def at(browser: Browser, explored: Callable[..., flash.Explorer]) -> Iterator[Callable[..., Any]]:
+def at(browser: Browser, explored: Callable[..., flash.Explorer]) -> Callable[..., Any]:
     """Return a context manager that opens a page, and checks at its end that nothing went wrong."""
 
     @contextmanager
@@ -98,4 +98,4 @@ def at(browser: Browser, explored: Callable[..., flash.Explorer]) -> Iterator[Ca
         own = (address.partition("?")[0], "data:", "blob:")
         assert [one for one in asked if not one.startswith(own)] == []  # nothing from elsewhere
 
-    yield opened
+    return opened
