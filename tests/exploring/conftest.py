@@ -56,7 +56,7 @@ def explored() -> Iterator[Callable[..., flash.Explorer]]:
 
 
 def until(page: Page, script: str) -> None:
-    """Wait until an expression is true. (playwright's own way is what the page's policy forbids.)"""
+    """Wait until an expression is true: the page's policy forbids playwright's own way."""
     end = time.monotonic() + PATIENCE / 1000
     while not page.evaluate(script):
         assert time.monotonic() < end, script
