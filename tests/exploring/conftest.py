@@ -56,7 +56,7 @@ def explored() -> Iterator[Callable[..., flash.Explorer]]:
 
 
 def until(page: Page, script: str) -> None:
-    """Wait until an expression is true. (playwright's own way is what the page's policy forbids.)"""
+    """Wait until an expression is true: the page's policy forbids playwright's own way."""
     end = time.monotonic() + PATIENCE / 1000
     while not page.evaluate(script):
         assert time.monotonic() < end, script
@@ -69,7 +69,7 @@ def settled(page: Page) -> None:
 
 
 @pytest.fixture
-def at(browser: Browser, explored: Callable[..., flash.Explorer]) -> Iterator[Callable[..., Any]]:
+def at(browser: Browser, explored: Callable[..., flash.Explorer]) -> Callable[..., Any]:
     """Return a context manager that opens a page, and checks at its end that nothing went wrong."""
 
     @contextmanager
@@ -98,4 +98,4 @@ def at(browser: Browser, explored: Callable[..., flash.Explorer]) -> Iterator[Ca
         own = (address.partition("?")[0], "data:", "blob:")
         assert [one for one in asked if not one.startswith(own)] == []  # nothing from elsewhere
 
-    yield opened
+    return opened

@@ -112,13 +112,19 @@ def test_a_number_is_taken_as_it_is_written(at: Callable[..., Any]) -> None:
         page.fill("#limit-0", "fast")
         page.keyboard.press("Enter")
         settled(page)
-        assert "max_latency_ms" in page.inner_text("#messages")
-        assert "'fast'" in page.inner_text("#messages")
+        assert "latency must be a number of ms above 0, as " in page.inner_text("#messages")
+        assert "got fast" in page.inner_text("#messages")
+        equals(page, flash.search(SPACE, "rram", max_latency_ms=1.23456))  # as before
         assert page.get_attribute("#limit-0", "aria-invalid") == "true"
         page.fill("#limit-0", "-3")
         page.keyboard.press("Enter")
         settled(page)
-        assert "must be above 0" in page.inner_text("#messages")
+        assert "got -3" in page.inner_text("#messages")
+        page.fill("#limit-0", "1.5m")
+        page.keyboard.press("Enter")
+        settled(page)
+        assert page.inner_text("#messages") == ""
+        assert "max_latency_ms=1500000" in page.url
         page.fill("#limit-0", "")
         page.keyboard.press("Enter")
         settled(page)
@@ -127,11 +133,11 @@ def test_a_number_is_taken_as_it_is_written(at: Callable[..., Any]) -> None:
 
 
 def test_a_link_gives_the_page_again(at: Callable[..., Any]) -> None:
-    query = "max_latency_ms=1.5&weight_accuracy=1&weight_energy_mj=-0.5&confidence=0.9"
-    query += "&where=depth_0+%3D%3D+depth_1&front=accuracy&front=energy_mj&front=area_mm2"
-    with at(SPACE, "rram", query=query) as page:
+    query = "max_latency_ms=3&weight_accuracy=1&weight_energy_mj=-0.5&confidence=0.9"
+    query += "&where=depth_0+%3D%3D+depth_1&front=accuracy&front=energy_mj&epsilon=0.05"
+    with at("densenet", "rram", query=query) as page:
         result = flash.search(
-            SPACE, "rram", max_latency_ms=1.5, objective={"accuracy": 1, "energy_mj": -0.5},
+            "densenet", "rram", max_latency_ms=3, objective={"accuracy": 1, "energy_mj": -0.5},
             confidence=0.9, where="depth_0 == depth_1",
         )  # fmt: skip
         assert shown(page)[1]["parameters"] == f"{result.params:,}"
@@ -157,9 +163,7 @@ def test_a_link_gives_the_page_again(at: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("max_latency_ms=much", "max_latency_ms of the link must be a number, got 'much'"),
-        ("max_latency=4", "max_latency"),
-        ("front=accuracy", "two or three objectives"),
+        ("max_latency_ms=much&max_latency=4&front=accuracy", "must be a number"),
         ("%ff%fe=&max_latency_ms=4", "cannot be read"),
         ("source=resnet~cpu-x86&max_latency_ms=4", "the link is of 'resnet~cpu-x86'"),
         ("where=depth_9+%3D%3D+1", "depth_9"),
@@ -170,8 +174,7 @@ def test_a_broken_link_is_told_of(at: Callable[..., Any], query: str, told: str)
         text = page.inner_text("#messages") + page.inner_text("#card-0")
         assert told in text
         drag(page, "#place-1", 0.6)  # and the page lives on
-        settled(page)
-        assert "max_energy_mj" in budgets(page)
+        until(page, "window.location.search.includes('max_energy_mj=')")
 
 
 def test_a_point_of_the_front_is_gone_to(at: Callable[..., Any]) -> None:
@@ -228,10 +231,9 @@ def test_what_binds_is_told(at: Callable[..., Any]) -> None:
     with at(SPACE, "rram", query="max_latency_ms=1.0") as page:
         result = flash.search(SPACE, "rram", max_latency_ms=1.0)
         assert result.binding is not None
-        bought = result.binding["max_latency_ms"]
-        text = page.inner_text("#reasons-0 .binds")
-        assert f"{bought['unlimited']:.6g}" in text
-        assert f"{bought['one_percent']:.6g}" in text
+        assert f"{result.binding['max_latency_ms']['unlimited']:.6g}" in page.inner_text(
+            "#reasons-0 .binds"
+        )
 
 
 EXPORTS: dict[str, Callable[[bytes, flash.SearchResult], bool]] = {
@@ -298,7 +300,7 @@ def test_no_older_answer_follows_a_newer_one(
         page.evaluate(
             """() => { window.seen = [];
               new MutationObserver(() => window.seen.push(Number(document.body.dataset.answered)))
-                .observe(document.body, { attributes: true, attributeFilter: ['data-answered'] }); }"""
+                .observe(document.body, { attributeFilter: ['data-answered'] }); }"""
         )
         monkeypatch.setattr(source, "answer", late)
         box = page.locator("#place-0").bounding_box()
