@@ -28,7 +28,7 @@ def is_budget(name: str) -> bool:
     return name.startswith(("max_", "min_")) and len(name) > len("max_")
 
 
-def written(value: float) -> str:
+def written(value: Any) -> str:
     """Return a number as it is written in links and commands: in full, whole ones without a point.
 
     Read again it is equal.
