@@ -20,6 +20,8 @@ __all__ = ["INDEX", "STEPS", "Control", "all_controls", "layout_of", "pictures_o
 
 STEPS = 1000  # places of a slider
 MOST_WEIGHT = 3.0
+CONFIDENCE = "confidence of costs"
+EPSILON, EPSILONS = "epsilon of the front", (0.001, 0.1)
 
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath "
@@ -62,6 +64,8 @@ class Control(Record):
         What the free end is called, where links don't name it.
     steps : int
         Places of the slider.
+    positive : bool
+        Whether its values must lie above 0.
     """
 
     key: str
@@ -74,6 +78,7 @@ class Control(Record):
     greatest: bool = True
     none: str = "no limit"
     steps: int = STEPS
+    positive: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as the script in the page takes it."""
@@ -82,55 +87,39 @@ class Control(Record):
 
 def controls_of(source: Source) -> dict[str, list[Control]]:
     """Return the controls of a page: budgets, weights, and what else has a slider."""
+    choices = source.kind == "choices"
     budgets = [
         Control(
-            one.keyword, one.label, one.unit, one.low, one.high, one.log, one.whole, one.greatest
+            one.keyword,
+            one.label,
+            one.unit,
+            one.low,
+            one.high,
+            log=one.log,
+            whole=one.whole,
+            greatest=one.greatest,
+            positive=not choices,
         )
         for one in source.sliders
     ]
     weights = []
-    for one in source.weights:
-        sum_of = source.kind == "choices"  # of which the least is looked for
-        low, high = (0.0, MOST_WEIGHT) if one.greatest or sum_of else (-MOST_WEIGHT, 0.0)
-        weights.append(
-            Control(
-                WEIGHT + one.name,
-                one.label,
-                "",
-                low,
-                high,
-                greatest=high == 0.0,
-                none="not weighed",
-                steps=30,
-            )
-        )
+    for one in source.weights:  # of choices the least weighted sum is looked for
+        low, high = (0.0, MOST_WEIGHT) if one.greatest or choices else (-MOST_WEIGHT, 0.0)
+        key, free = WEIGHT + one.name, high == 0.0
+        weights.append(Control(key, one.label, "", low, high, greatest=free, none="none", steps=30))
     further = []
     if source.confidences:
         low, high = min(source.confidences), max(source.confidences)
+        steps = round(100 * (high - low))
         further.append(
             Control(
-                "confidence",
-                "confidence of costs",
-                "",
-                low,
-                high,
-                greatest=False,
-                none="costs as they are",
-                steps=round(100 * (high - low)),
+                "confidence", CONFIDENCE, "", low, high, greatest=False, none="off", steps=steps
             )
         )
     if source.coarser:
         further.append(
             Control(
-                "epsilon",
-                "points left out of the front",
-                "",
-                0.001,
-                0.1,
-                log=True,
-                greatest=False,
-                none="none: exact",
-                steps=40,
+                "epsilon", EPSILON, "", *EPSILONS, log=True, greatest=False, none="exact", steps=40
             )
         )
     return {"budgets": budgets, "weights": weights, "further": further}
@@ -431,8 +420,12 @@ def _front(source: Source) -> Any:
             html.Div(
                 [
                     html.Label("Along the front", htmlFor="along"),
-                    dcc.Input(id="along", type="range", min=0, max=1, step=1, value=0),
-                    html.Button("Go there", id="along-go", className="quiet", n_clicks=0),
+                    dcc.Input(
+                        id="along", type="range", min=0, max=1, step=1, value=0, disabled=True
+                    ),
+                    html.Button(
+                        "Go there", id="along-go", className="quiet", n_clicks=0, disabled=True
+                    ),
                     html.Span(id="along-said", className="note", role="status"),
                 ],
                 className="along",
