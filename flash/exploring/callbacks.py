@@ -68,8 +68,7 @@ def _clientside(app: Any, source: Source) -> None:
     count = len(all_controls(source))
     places = [(f"place-{i}", "value") for i in range(count)]
     texts = [(f"limit-{i}", "value") for i in range(count)]
-    others = [("codesign", "value"), ("fronts", "value"), ("target", "value"), ("where", "value")]
-    own = [*places, *texts, *others]
+    own = [*places, *texts, ("where", "value")]
     app.clientside_callback(
         ClientsideFunction("explore", "collect"),
         [Output(*one) for one in own],
@@ -79,7 +78,6 @@ def _clientside(app: Any, source: Source) -> None:
     )
     for store in ("told", "reasoned", "drawn", "wrong"):
         app.clientside_callback(ClientsideFunction("explore", store), Input(store, "data"))
-    app.clientside_callback(ClientsideFunction("explore", "viewed"), Input("view", "value"))
 
 
 def _state_of(source: Source, query: str) -> tuple[State, list[str]]:

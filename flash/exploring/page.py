@@ -12,6 +12,7 @@ from .state import WEIGHT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from .source import Source
@@ -264,16 +265,8 @@ def _controls(source: Source) -> Any:
     more: list[Any] = []
     if source.confidences:
         more.append(made["further"][0])
-    more.append(
-        html.Div(
-            dcc.Checklist(
-                id="codesign",
-                options=[{"label": "choose the accelerator too", "value": "1"}],
-                value=[],
-            ),
-            hidden=not source.codesign,
-        )
-    )
+    if source.codesign:
+        more.append(_chips("codesign", "Accelerator", [("1", "choose the accelerator too")], ()))
     more.append(
         html.Div(
             [
@@ -373,7 +366,25 @@ def _card(source: Source, number: int, name: str) -> Any:
 
 
 COPIED = {"link": "link", "command": "command", "python": "Python"}
+VIEWS = [("drawing", "drawing"), ("layers", "time and energy of its layers")]
 GRAPH = {"displaylogo": False, "displayModeBar": False, "responsive": True, "showTips": False}
+
+
+def _chips(
+    name: str, said: str, options: Sequence[tuple[str, str]], chosen: Sequence[str],
+    single: bool = False,
+) -> Any:  # fmt: skip
+    """Return choices as buttons that stay pressed; single: one of them is."""
+    from dash import html
+
+    buttons = [
+        html.Button(text, className="chip",
+                    **{"data-value": value, "aria-pressed": str(value in chosen).lower()})
+        for value, text in options
+    ]  # fmt: skip
+    kind = {"data-single": "1"} if single else {}
+    return html.Div(buttons, id=name, className="chips", role="group",
+                    **{"aria-label": said, **kind})  # fmt: skip
 
 
 def _graph(name: str) -> Any:
@@ -389,31 +400,16 @@ def _front(source: Source) -> Any:
     every = all_controls(source)
     coarse = [_control(i, one) for i, one in enumerate(every) if one.key == "epsilon"]
 
-    names = [{"label": one.label, "value": one.name} for one in source.goals]
-    targets = [{"label": one or source.title, "value": one} for one in source.targets]
+    targets = [(one, one or source.title) for one in source.targets]
+    goals = [(one.name, one.label) for one in source.goals]
     return html.Section(
         [
             html.H2("Every trade-off"),
             html.Div(
-                [
-                    dcc.RadioItems(
-                        id="target", options=targets, value=source.targets[0], className="chips"
-                    )
-                ],
+                _chips("target", "The front on", targets, source.targets[:1], single=True),
                 hidden=len(targets) < 2,
-                role="group",
-                **{"aria-label": "The front of"},
             ),
-            html.Div(
-                dcc.Checklist(
-                    id="fronts",
-                    options=names,
-                    value=_fronts(source),
-                    className="chips",
-                ),
-                role="group",
-                **{"aria-label": "Two or three objectives"},
-            ),
+            _chips("fronts", "Two or three objectives", goals, _fronts(source)),
             _graph("front"),
             html.P(id="front-said", className="note", role="status"),
             html.Div(id="front-offers", className="offers"),
@@ -438,7 +434,7 @@ def _front(source: Source) -> Any:
 
 
 def _network(source: Source) -> Any:
-    from dash import dcc, html
+    from dash import html
 
     said = "The network" if source.kind != "choices" else "What is chosen"
     return html.Section(
@@ -446,19 +442,7 @@ def _network(source: Source) -> Any:
             html.H2(said),
             html.Div(
                 [
-                    html.Div(
-                        dcc.RadioItems(
-                            id="view",
-                            options=[
-                                {"label": "drawing", "value": "drawing"},
-                                {"label": "time and energy of its layers", "value": "layers"},
-                            ],
-                            value="drawing",
-                            className="chips",
-                        ),
-                        role="group",
-                        **{"aria-label": "What is drawn"},
-                    ),
+                    _chips("view", "What is drawn", VIEWS, ["drawing"], single=True),
                     _graph("drawing"),
                     html.P(id="drawing-said", className="note"),
                 ],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import random
 import time
 from typing import TYPE_CHECKING, Any
@@ -345,11 +344,11 @@ def test_a_fault_is_a_message_and_the_page_lives_on(
 
 def test_the_end_of_the_server_is_told(at: Callable[..., Any]) -> None:
     with at(SPACE, "rram", wrong="Callback failed|ERR_FAILED") as page:
-        page.route("**/_dash-update-component", lambda route: route.abort())
+        page.route("**/_dash-update-component*", lambda route: route.abort())
         drag(page, "#place-0", 0.5)
         page.wait_for_selector("#lost:not([hidden])")
         assert "The explorer has ended" in page.inner_text("#lost")
-        page.unroute("**/_dash-update-component")
+        page.unroute("**/_dash-update-component*")
         drag(page, "#place-0", 0.6)
         page.wait_for_selector("#lost", state="hidden")
         settled(page)
@@ -413,12 +412,10 @@ def test_several_targets_stand_side_by_side(at: Callable[..., Any]) -> None:
         for number, target in enumerate(("rram", "cpu-x86")):
             result = flash.search(SPACE, target, max_latency_ms=2.0)
             assert shown(page, number)[0] == f"NN-Degree {result.nn_degree:.6g}"
-        before = page.inner_text("#front-said")
         page.click("#target >> text=cpu-x86")
-        until(page, f"document.getElementById('front-said').textContent !== {json.dumps(before)}")
+        until(page, "window.location.search.includes('target=cpu-x86')")
         settled(page)
-        assert "target=cpu-x86" in page.url
-        count = len(flash.pareto(SPACE, "cpu-x86", max_latency_ms=2.0))
+        count = len(flash.pareto(SPACE, "cpu-x86"))
         assert page.inner_text("#front-said").startswith(f"{count:,} points")
         result = flash.search(SPACE, "cpu-x86", max_latency_ms=2.0)
         assert result.architecture is not None
@@ -435,7 +432,7 @@ def test_codesign_shows_the_accelerator(at: Callable[..., Any]) -> None:
         assert result.accelerator is not None
         text = page.inner_text("#parts")
         for value in result.accelerator["values"].values():
-            assert str(value) in text
+            assert all(str(one) in text for one in value.values())
 
 
 def test_weights_and_fronts_of_three(at: Callable[..., Any]) -> None:
@@ -487,7 +484,7 @@ def test_a_table_of_choices(at: Callable[..., Any], tmp_path_factory: Any) -> No
         assert [row[:2] for row in network(page)[1:]] == [
             list(one) for one in answer.choices.items()
         ]
-        front = flash.pareto(problem, minimize=["loss", "ms"], where=f"ms <= {limit}")
+        front = flash.pareto(problem, minimize=["loss", "ms"])
         assert page.inner_text("#front-said").startswith(f"{len(front):,} points")
 
 

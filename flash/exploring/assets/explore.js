@@ -143,7 +143,32 @@
 
   const bareOf = (text) => String(text ?? "").trim().replaceAll(",", "");
 
-  function queryOf(texts, codesign, fronts, target, where) {
+  // Buttons that stay pressed: what is chosen, by the id of their group.
+  const chipsOf = (id) => [...document.querySelectorAll(`#${id} > button`)];
+
+  const chosen = (id) =>
+    chipsOf(id)
+      .filter((one) => one.getAttribute("aria-pressed") === "true")
+      .map((one) => one.dataset.value);
+
+  const choose = (id, values) =>
+    chipsOf(id).forEach((one) =>
+      one.setAttribute("aria-pressed", String(values.includes(one.dataset.value))),
+    );
+
+  function pressed(button) {
+    const group = button.parentElement;
+    const value = button.dataset.value;
+    const now = chosen(group.id);
+    if (group.dataset.single) choose(group.id, [value]);
+    else choose(group.id, now.includes(value) ? now.filter((one) => one !== value) : [...now, value]);
+    if (group.id !== "view") asked();
+    else if (current !== null) lanes.reasons.ask({ query: current, view: value });
+    still();
+  }
+
+  function queryOf(texts, where) {
+    const [codesign, fronts, [target]] = ["codesign", "fronts", "target"].map(chosen);
     settings.scales.forEach((scale, i) => {
       // what cannot be read changes nothing
       if (!wrongOf(scale, texts[i])) good[i] = numberOf(texts[i]);
@@ -156,11 +181,10 @@
     const pairs = said.filter(
       ([key, text]) => text !== "" && !(key.startsWith(WEIGHT) && (unsaid || Number(text) === 0)),
     );
-    if (codesign && codesign.length) pairs.push(["codesign", "1"]);
+    if (codesign.length) pairs.push(["codesign", "1"]);
     const condition = String(where ?? "").trim();
     if (condition) pairs.push(["where", condition]);
-    if (settings.fronts.join() !== (fronts ?? []).join())
-      for (const one of fronts ?? []) pairs.push(["front", one]);
+    if (settings.fronts.join() !== fronts.join()) for (const one of fronts) pairs.push(["front", one]);
     if (target && target !== settings.targets[0]) pairs.push(["target", target]);
     return new URLSearchParams([...rest, ...pairs]).toString();
   }
@@ -180,13 +204,10 @@
     good = texts.map((text) => (Number.isFinite(numberOf(text)) ? numberOf(text) : null));
     rest = [...given].filter(([name]) => !taken.has(name));
     const fronts = given.getAll("front");
-    return {
-      texts,
-      codesign: ["1", "true"].includes(given.get("codesign")) ? ["1"] : [],
-      fronts: fronts.length ? fronts : settings.fronts,
-      target: given.get("target") ?? settings.targets[0],
-      where: given.getAll("where").join(" and "),
-    };
+    choose("codesign", ["1", "true"].includes(given.get("codesign")) ? ["1"] : []);
+    choose("fronts", fronts.length ? fronts : settings.fronts);
+    choose("target", [given.get("target") ?? settings.targets[0]]);
+    return { texts, where: given.getAll("where").join(" and ") };
   }
 
   const placesOf = (texts) =>
@@ -206,6 +227,16 @@
     element(`limit-${i}`).setAttribute("aria-invalid", String(wrongOf(scale, text) !== ""));
   }
 
+  let held = { texts: [], where: "" }; // what the fields say
+
+  function asked() {
+    const { texts, where } = held;
+    const query = queryOf(texts, where);
+    typed = settings.scales.map((scale, i) => wrongOf(scale, texts[i])).filter((text) => text);
+    lanes.answer.ask({ query });
+    if (typed.length) messages([]);
+  }
+
   function collect(...args) {
     const skip = window.dash_clientside.no_update;
     const context = window.dash_clientside.callback_context;
@@ -215,18 +246,18 @@
     const load = args[0];
     let places = args.slice(1, 1 + n);
     let texts = args.slice(1 + n, 1 + 2 * n);
-    let [codesign, fronts, target, where] = args.slice(1 + 2 * n, 5 + 2 * n);
-    const out = new Array(2 * n + 4).fill(skip);
+    let where = args[1 + 2 * n];
+    const out = new Array(2 * n + 1).fill(skip);
     const ids = context.triggered.map((one) => one.prop_id.split(".")[0]);
     if (first || ids.includes("load")) {
       const query = first ? window.location.search.slice(1) || settings.query : load.query;
-      const all = read(query);
-      ({ texts, codesign, fronts, target, where } = all);
+      ({ texts, where } = read(query));
       places = placesOf(texts);
-      out.splice(0, out.length, ...places, ...texts, codesign, fronts, target, where);
+      out.splice(0, out.length, ...places, ...texts, where);
       texts.forEach((text, i) => tell(i, text));
       // a part that cannot be read is told by the server: the link goes there as it is
-      lanes.answer.ask({ query: first ? query : queryOf(texts, codesign, fronts, target, where) });
+      held = { texts, where };
+      lanes.answer.ask({ query: first ? query : queryOf(texts, where) });
       still();
       return out;
     }
@@ -239,11 +270,8 @@
       } else if (kind === "limit") out[i] = placesOf(texts)[i];
       if (kind === "place" || kind === "limit") tell(i, String(texts[i] ?? ""));
     }
-    const wrong = settings.scales.map((scale, i) => wrongOf(scale, texts[i]));
-    typed = wrong.filter((text) => text !== "");
-    const query = queryOf(texts, codesign, fronts, target, where);
-    lanes.answer.ask({ query });
-    if (typed.length) messages([]);
+    held = { texts, where };
+    asked();
     still();
     return out;
   }
@@ -371,13 +399,7 @@
     );
   }
 
-  const view = () => document.querySelector("#view input:checked")?.value ?? "drawing";
-  let seen = "drawing";
-
-  function viewed(value) {
-    if (current !== null && value !== seen) lanes.reasons.ask({ query: current, view: value });
-    seen = value;
-  }
+  const view = () => chosen("view")[0];
 
   function doubts(flags) {
     const lines = flags.map((text) => made("p", text, "flag"));
@@ -574,7 +596,8 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("button");
     if (!button) return;
-    if ("query" in button.dataset) {
+    if (button.classList.contains("chip")) pressed(button);
+    else if ("query" in button.dataset) {
       props("load", { data: { query: button.dataset.query, t: Date.now() } });
     } else if ("copy" in button.dataset) {
       const what = button.dataset.copy;
@@ -590,7 +613,7 @@
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    explore: { collect, told, reasoned, drawn, wrong, viewed },
+    explore: { collect, told, reasoned, drawn, wrong },
   });
   window.flashExplore = { valueAt, settings: () => settings };
 })();
