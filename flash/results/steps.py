@@ -232,13 +232,11 @@ def _told(steps: Steps, k: int) -> str:
     lines = [f"{steps.budget} {_limit(steps, k)}: {quantity(float(steps.objectives[k]))}"]
     net: Any = steps.front.architectures[point]
     cells: Any = getattr(net, "cells", None)
-    for number, cell in enumerate(cells or (), 1):
-        lines.append(
-            f"cell {number}: "
-            + ", ".join(f"{key} {value}" for key, value in cell.to_dict().items())
-        )
     if cells is None:
-        lines.append(str(net))
+        return "\n".join([*lines, str(net)])
+    for number, cell in enumerate(cells, 1):
+        told = ", ".join(f"{key} {value}" for key, value in cell.to_dict().items())
+        lines.append(f"cell {number}: {told}")
     return "\n".join(lines)
 
 
