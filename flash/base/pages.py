@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Protocol, TypeAlias
 
-    from .html import Part, Row
+    from .html import Part, Row, Table
     from .record import Reported
 
     class Chart(Protocol):
@@ -195,7 +195,7 @@ def _section(number: int, section: Section, form: tuple[int, int, bool], drawing
             if one:
                 lines.append(f"<p>{escaped(one, characters)}</p>")
         elif isinstance(one, tuple):
-            table, wide = _table(*one, most=rows, characters=characters)
+            table, wide = _table(one, most=rows, characters=characters)
             lines.append(f'<div class="wide">{_lead(lines)}{table}</div>' if wide else table)
         elif not charted:
             lacking.setdefault("the page would have more than 1.5 MB", []).append(one.title)
@@ -302,18 +302,11 @@ def _digest(text: str, name: str) -> str:
 NUMERIC = ("", ' data-k="n"')
 
 
-def _table(
-    rows: Sequence[Row],
-    left: int,
-    head: bool,
-    foot: int = 0,
-    *,
-    most: int,
-    characters: int,
-) -> tuple[str, bool]:
+def _table(part: Table, *, most: int, characters: int) -> tuple[str, bool]:
     """Return a part that is a table, and whether it needs wide paper; one with titles can be sorted
     by each of them."""
-    titles, body, totals = parted(rows, head, foot)
+    titles, body, totals = parted(part)
+    rows, left, head = part[0], part[1], part[2]
     note = ""
     if len(body) > most:
         note = (
