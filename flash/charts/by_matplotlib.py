@@ -36,6 +36,7 @@ DASHES: dict[str, Any] = {
 }
 STEPS = {"": "default", "after": "steps-post", "before": "steps-pre"}
 FILLS = {"": None, "after": "post", "before": "pre"}
+LETTER = 0.075  # inches of a letter of a legend
 BELOW = 6  # names of a legend beside each other, below a drawing
 QUIET = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}  # back ends without windows
 
@@ -144,7 +145,9 @@ class _Drawn:
             top = self.second if self.second is not None else self.axes
             where: dict[str, Any] = {"loc": "best"}
             if panel.x.hidden and panel.y.hidden:  # a drawing has no room for it: below
-                many = min(len(self.handles), BELOW)
+                longest = max(map(len, self.handles))
+                room = int(self.figure.get_size_inches()[0] / (LETTER * (longest + 7)))
+                many = min(len(self.handles), BELOW, max(1, room))
                 where = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": many}
                 where["frameon"] = False
             names = list(self.handles)

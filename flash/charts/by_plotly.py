@@ -159,7 +159,7 @@ def _place(
     """Return where panel n begins and ends, from 0 to 1; gaps: what is left free before each."""
     room = (1.0 - sum(gaps[1:])) / sum(shares)
     begin = sum(shares[:n]) * room + sum(gaps[1 : n + 1])
-    return begin, begin + shares[n] * room - less
+    return begin, min(begin + shares[n] * room, 1.0) - less
 
 
 def _gap(panel: Panel) -> float:

@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from ..errors import FlashError
 from .page import all_controls, pictures_of
-from .pictures import drawing_of, front_figure, front_key, layers_of, nothing, picture_of
+from .pictures import (
+    drawing_of,
+    front_figure,
+    front_key,
+    layers_of,
+    limits_of,
+    nothing,
+    picture_of,
+    whole_of,
+)
 from .state import State
 
 TYPE_CHECKING = False
@@ -59,8 +68,7 @@ def _clientside(app: Any, source: Source) -> None:
     count = len(all_controls(source))
     places = [(f"place-{i}", "value") for i in range(count)]
     texts = [(f"limit-{i}", "value") for i in range(count)]
-    others = [("codesign", "value"), ("fronts", "value"), ("target", "value"), ("where", "value")]
-    own = [*places, *texts, *others]
+    own = [*places, *texts, ("where", "value")]
     app.clientside_callback(
         ClientsideFunction("explore", "collect"),
         [Output(*one) for one in own],
@@ -70,7 +78,6 @@ def _clientside(app: Any, source: Source) -> None:
     )
     for store in ("told", "reasoned", "drawn", "wrong"):
         app.clientside_callback(ClientsideFunction("explore", store), Input(store, "data"))
-    app.clientside_callback(ClientsideFunction("explore", "viewed"), Input("view", "value"))
 
 
 def _state_of(source: Source, query: str) -> tuple[State, list[str]]:
@@ -101,6 +108,7 @@ def _answers(app: Any, source: Source) -> None:
             **told,
             "query": state.to_query(),
             "here": _here(source, state, own),
+            "limits": limits_of(source, state),
             "cards": [_card(one) for one in answers],
             "parts": list(own.parts),
             "messages": wrong,
@@ -205,6 +213,8 @@ def _fronts(app: Any, source: Source) -> None:
     @app.callback(
         Output("front", "figure"),
         Output("along", "max"),
+        Output("along", "disabled"),
+        Output("along-go", "disabled"),
         Output("drawn", "data"),
         Input("ask-front", "data"),
         prevent_initial_call=True,
@@ -215,23 +225,20 @@ def _fronts(app: Any, source: Source) -> None:
         done: dict[str, Any] = {"n": asked["n"], "key": None}
         try:
             state, _ = _state_of(source, asked["query"])
-            view = source.front(state, asked["n"])
+            view = source.front(whole_of(source, state), asked["n"])
             kept["last"] = view
             key = front_key(view)
             if key == asked.get("key"):
-                return [no_update, no_update, done]
-            done |= {
-                "key": key,
-                "said": view.error or view.message,
-                "offers": _changes(view.offers),
-            }
-            return [front_figure(view), max(len(view.places) - 1, 0), done]
+                return [*[no_update] * 4, done]
+            done |= {"key": key, "said": view.error or view.message}
+            done["offers"] = _changes(view.offers)
+            none, most = not view.places, max(len(view.places) - 1, 0)
+            here = _here(source, state, _own_answer(source, state, source.answer(state)))
+            figure = front_figure(view, here, limits_of(source, state))
+            return [figure, most, none, none, done]
         except Exception as error:
-            return [
-                nothing(""),
-                no_update,
-                {**done, "key": "", "said": said_of(error), "offers": []},
-            ]
+            done |= {"key": "", "said": said_of(error), "offers": []}
+            return [nothing("no front"), no_update, True, True, done]
 
     @app.callback(
         Output("along-said", "children"),
@@ -259,15 +266,16 @@ def _fronts(app: Any, source: Source) -> None:
     def gone(click: Any, clicks: int, value: Any, told: dict[str, Any] | None) -> list[Any]:
         try:
             state, _ = _state_of(source, (told or {}).get("query", ""))
+            whole = whole_of(source, state)
             if ctx.triggered_id == "along-go":
-                view = source.front(state)
+                view = source.front(whole)
                 place = view.places[min(int(float(value or 0)), len(view.places) - 1)]
             else:
                 place = click["points"][0].get("customdata")
                 if place is None:
                     return [no_update, no_update]
                 place = place[0] if isinstance(place, list) else place
-            there = source.go(state, int(place))
+            there = source.go(whole, int(place))
             return [{"query": there.to_query(), "t": clicks}, []]
         except Exception as error:
             return [no_update, [said_of(error)]]

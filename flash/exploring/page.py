@@ -12,6 +12,7 @@ from .state import WEIGHT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from .source import Source
@@ -20,6 +21,8 @@ __all__ = ["INDEX", "STEPS", "Control", "all_controls", "layout_of", "pictures_o
 
 STEPS = 1000  # places of a slider
 MOST_WEIGHT = 3.0
+CONFIDENCE = "confidence of costs"
+EPSILON, EPSILONS = "epsilon of the front", (0.001, 0.1)
 
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath "
@@ -62,6 +65,8 @@ class Control(Record):
         What the free end is called, where links don't name it.
     steps : int
         Places of the slider.
+    positive : bool
+        Whether its values must lie above 0.
     """
 
     key: str
@@ -74,6 +79,7 @@ class Control(Record):
     greatest: bool = True
     none: str = "no limit"
     steps: int = STEPS
+    positive: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as the script in the page takes it."""
@@ -82,55 +88,39 @@ class Control(Record):
 
 def controls_of(source: Source) -> dict[str, list[Control]]:
     """Return the controls of a page: budgets, weights, and what else has a slider."""
+    choices = source.kind == "choices"
     budgets = [
         Control(
-            one.keyword, one.label, one.unit, one.low, one.high, one.log, one.whole, one.greatest
+            one.keyword,
+            one.label,
+            one.unit,
+            one.low,
+            one.high,
+            log=one.log,
+            whole=one.whole,
+            greatest=one.greatest,
+            positive=not choices,
         )
         for one in source.sliders
     ]
     weights = []
-    for one in source.weights:
-        sum_of = source.kind == "choices"  # of which the least is looked for
-        low, high = (0.0, MOST_WEIGHT) if one.greatest or sum_of else (-MOST_WEIGHT, 0.0)
-        weights.append(
-            Control(
-                WEIGHT + one.name,
-                one.label,
-                "",
-                low,
-                high,
-                greatest=high == 0.0,
-                none="not weighed",
-                steps=30,
-            )
-        )
+    for one in source.weights:  # of choices the least weighted sum is looked for
+        low, high = (0.0, MOST_WEIGHT) if one.greatest or choices else (-MOST_WEIGHT, 0.0)
+        key, free = WEIGHT + one.name, high == 0.0
+        weights.append(Control(key, one.label, "", low, high, greatest=free, none="none", steps=30))
     further = []
     if source.confidences:
         low, high = min(source.confidences), max(source.confidences)
+        steps = round(100 * (high - low))
         further.append(
             Control(
-                "confidence",
-                "confidence of costs",
-                "",
-                low,
-                high,
-                greatest=False,
-                none="costs as they are",
-                steps=round(100 * (high - low)),
+                "confidence", CONFIDENCE, "", low, high, greatest=False, none="off", steps=steps
             )
         )
     if source.coarser:
         further.append(
             Control(
-                "epsilon",
-                "points left out of the front",
-                "",
-                0.001,
-                0.1,
-                log=True,
-                greatest=False,
-                none="none: exact",
-                steps=40,
+                "epsilon", EPSILON, "", *EPSILONS, log=True, greatest=False, none="exact", steps=40
             )
         )
     return {"budgets": budgets, "weights": weights, "further": further}
@@ -275,16 +265,8 @@ def _controls(source: Source) -> Any:
     more: list[Any] = []
     if source.confidences:
         more.append(made["further"][0])
-    more.append(
-        html.Div(
-            dcc.Checklist(
-                id="codesign",
-                options=[{"label": "choose the accelerator too", "value": "1"}],
-                value=[],
-            ),
-            hidden=not source.codesign,
-        )
-    )
+    if source.codesign:
+        more.append(_chips("codesign", "Accelerator", [("1", "choose the accelerator too")], ()))
     more.append(
         html.Div(
             [
@@ -384,7 +366,25 @@ def _card(source: Source, number: int, name: str) -> Any:
 
 
 COPIED = {"link": "link", "command": "command", "python": "Python"}
+VIEWS = [("drawing", "drawing"), ("layers", "time and energy of its layers")]
 GRAPH = {"displaylogo": False, "displayModeBar": False, "responsive": True, "showTips": False}
+
+
+def _chips(
+    name: str, said: str, options: Sequence[tuple[str, str]], chosen: Sequence[str],
+    single: bool = False,
+) -> Any:  # fmt: skip
+    """Return choices as buttons that stay pressed; single: one of them is."""
+    from dash import html
+
+    buttons = [
+        html.Button(text, className="chip",
+                    **{"data-value": value, "aria-pressed": str(value in chosen).lower()})
+        for value, text in options
+    ]  # fmt: skip
+    kind = {"data-single": "1"} if single else {}
+    return html.Div(buttons, id=name, className="chips", role="group",
+                    **{"aria-label": said, **kind})  # fmt: skip
 
 
 def _graph(name: str) -> Any:
@@ -400,39 +400,28 @@ def _front(source: Source) -> Any:
     every = all_controls(source)
     coarse = [_control(i, one) for i, one in enumerate(every) if one.key == "epsilon"]
 
-    names = [{"label": one.label, "value": one.name} for one in source.goals]
-    targets = [{"label": one or source.title, "value": one} for one in source.targets]
+    targets = [(one, one or source.title) for one in source.targets]
+    goals = [(one.name, one.label) for one in source.goals]
     return html.Section(
         [
             html.H2("Every trade-off"),
             html.Div(
-                [
-                    dcc.RadioItems(
-                        id="target", options=targets, value=source.targets[0], className="chips"
-                    )
-                ],
+                _chips("target", "The front on", targets, source.targets[:1], single=True),
                 hidden=len(targets) < 2,
-                role="group",
-                **{"aria-label": "The front of"},
             ),
-            html.Div(
-                dcc.Checklist(
-                    id="fronts",
-                    options=names,
-                    value=_fronts(source),
-                    className="chips",
-                ),
-                role="group",
-                **{"aria-label": "Two or three objectives"},
-            ),
+            _chips("fronts", "Two or three objectives", goals, _fronts(source)),
             _graph("front"),
             html.P(id="front-said", className="note", role="status"),
             html.Div(id="front-offers", className="offers"),
             html.Div(
                 [
                     html.Label("Along the front", htmlFor="along"),
-                    dcc.Input(id="along", type="range", min=0, max=1, step=1, value=0),
-                    html.Button("Go there", id="along-go", className="quiet", n_clicks=0),
+                    dcc.Input(
+                        id="along", type="range", min=0, max=1, step=1, value=0, disabled=True
+                    ),
+                    html.Button(
+                        "Go there", id="along-go", className="quiet", n_clicks=0, disabled=True
+                    ),
                     html.Span(id="along-said", className="note", role="status"),
                 ],
                 className="along",
@@ -445,7 +434,7 @@ def _front(source: Source) -> Any:
 
 
 def _network(source: Source) -> Any:
-    from dash import dcc, html
+    from dash import html
 
     said = "The network" if source.kind != "choices" else "What is chosen"
     return html.Section(
@@ -453,19 +442,7 @@ def _network(source: Source) -> Any:
             html.H2(said),
             html.Div(
                 [
-                    html.Div(
-                        dcc.RadioItems(
-                            id="view",
-                            options=[
-                                {"label": "drawing", "value": "drawing"},
-                                {"label": "time and energy of its layers", "value": "layers"},
-                            ],
-                            value="drawing",
-                            className="chips",
-                        ),
-                        role="group",
-                        **{"aria-label": "What is drawn"},
-                    ),
+                    _chips("view", "What is drawn", VIEWS, ["drawing"], single=True),
                     _graph("drawing"),
                     html.P(id="drawing-said", className="note"),
                 ],

@@ -15,17 +15,43 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HERE", "drawing_of", "front_chart", "front_figure", "front_key",
-    "layers_of", "nothing", "picture_of",
+    "layers_of",
+    "limits_of", "nothing", "picture_of",
+    "whole_of",
 ]  # fmt: skip
 
 HERE = "this answer"
+ROOM = 0.05  # beside the outermost points
 LAYERS = 12  # with bars of their own
 MARKED = 150  # points, up to which each is a dot on the line
 FONT = {"family": "system-ui, sans-serif", "size": 12, "color": "#1f2933"}
 
 
+def whole_of(source: Source, state: State) -> State:
+    """Return a state whose front is drawn for it: budgets on the front's own objectives are lines
+    across it, so that all of it is there to be gone to."""
+    names = state.front or tuple(one.name for one in source.goals[: source.first])
+    return state.with_budgets(dict.fromkeys(name for name in state.budgets if _on(name, names)))
+
+
+def _on(budget: str, names: Sequence[str]) -> bool:
+    metric = budget.partition("@")[0][len("max_") :]
+    return metric in names or (metric == "nn_degree" and "accuracy" in names)
+
+
+def limits_of(source: Source, state: State) -> list[float | None]:
+    """Return the budgets on a front's second objective and on its first, as it is drawn."""
+    names = (state.front or tuple(one.name for one in source.goals[: source.first]))[:2]
+    budgets = state.budgets_on(state.target or source.targets[0])
+    found = []
+    for name in names[::-1]:
+        own = [value for budget, value in budgets.items() if _on(budget, (name,))]
+        found.append(own[0] if own else None)
+    return found
+
+
 def front_key(view: FrontView) -> str:
-    """Return what tells one drawn front from another: the point of the answer is moved alone."""
+    """Return what tells one drawn front from another: the answer on it is moved by itself."""
     ends = [(name, len(own), own[:1], own[-1:]) for name, own in view.columns.items()]
     return repr((view.target, view.state.front, view.total, view.message, view.error, ends))
 
@@ -58,7 +84,7 @@ def front_chart(view: FrontView) -> Chart:
                 colour=1,
                 symbol="diamond",
                 size=7.5,
-                hover=[view.texts[at]],
+                hover=[_lines(view.texts[at])],
                 keys=[view.knee],
             )
         )
@@ -72,7 +98,7 @@ def front_chart(view: FrontView) -> Chart:
                 colour=3,
                 symbol="triangle-up",
                 size=6.5,
-                hover=[one.text for one in trained],
+                hover=[_lines(one.text) for one in trained],
             )
         )
     here = view.here or {}
@@ -98,22 +124,35 @@ def _points(view: FrontView, first: Goal, second: Goal, third: Sequence[Goal]) -
         return Line(
             [view.columns[second.name][k] for k in order],
             [view.columns[first.name][k] for k in order],
-            name, colour=0, hover=[view.texts[k] for k in order],
+            name, colour=0, hover=[_lines(view.texts[k]) for k in order],
             keys=[view.places[k] for k in order], width=1.8, marked=len(order) <= MARKED,
             steps="before" if second.greatest else "after", most=len(order),
         )  # fmt: skip
     shade = None if not third else view.columns[third[0].name]
     return Points(
         view.columns[second.name], view.columns[first.name], "", colour=0,
-        hover=view.texts, keys=view.places, shade=shade,
+        hover=[_lines(one) for one in view.texts], keys=view.places, shade=shade,
         scale=_axis(view, third[0]) if third else None, size=4.5,
     )  # fmt: skip
 
 
+def _lines(text: str) -> str:
+    """Return what the mouse shows, a number a line: beside a point there is not much room."""
+    first, *more = text.split("\n")
+    return "\n".join([*first.split(", "), *more])
+
+
 def _axis(view: FrontView, goal: Goal) -> Axis:
-    values = view.columns[goal.name]
-    wide = bool(values) and min(values) > 0 and max(values) > 10 * min(values)
-    return Axis(goal.label, goal.unit, log=wide)
+    """Return an axis as wide as what lies on it: a budget far off does not make it wider."""
+    values = [*view.columns[goal.name], *view.cloud.get(goal.name, ())]
+    values += [_value(one, goal) for one in view.trained if _known(one, goal)]
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    log = 0 < 10 * low < high
+    if log:
+        pad = (high / low) ** ROOM
+        return Axis(goal.label, goal.unit, log=True, limits=(low / pad, high * pad))
+    pad = ROOM * (high - low) or abs(high) or 1.0
+    return Axis(goal.label, goal.unit, limits=(low - pad, high + pad))
 
 
 def _known(one: Trained, *goals: Goal) -> bool:
@@ -126,20 +165,41 @@ def _value(one: Trained, goal: Goal) -> float:
     return one.metrics["nn_degree"] if goal.label == "NN-Degree" else one.accuracy
 
 
-def front_figure(view: FrontView) -> dict[str, Any]:
-    """Return a front as the page's graph takes it."""
+def front_figure(
+    view: FrontView, here: Sequence[float] | None, limits: Sequence[float | None]
+) -> dict[str, Any]:
+    """Return a front as the page's graph takes it.
+
+    Parameters
+    ----------
+    view : FrontView
+    here : (float, float) or None
+        Where the answer is, by the second objective and the first.
+    limits : (float or None, float or None)
+        `limits_of`.
+    """
     if len(view.goals) < 2 or not view.places:
-        return nothing(view.error or view.message or "there is no front")
+        return nothing("nothing fits" if not view.error else "no front")
     figure = page_figure(front_chart(view))
     for trace in figure["data"]:
-        if trace.get("name") == HERE:  # for the legend alone: a shape can be moved by itself
-            figure["layout"]["shapes"] = [_star(trace["x"], trace["y"])]
+        if trace.get("name") == HERE:  # for the legend alone: shapes can be moved by themselves
             trace |= {"x": [None], "y": [None]}
+    figure["layout"]["shapes"] = [_limit("x", limits[0]), _limit("y", limits[1]), _star(here)]
     figure["layout"]["uirevision"] = repr((view.target, [one.name for one in view.goals]))
     return figure
 
 
-def _star(x: Sequence[float], y: Sequence[float]) -> dict[str, Any]:
+def _limit(axis: str, at: float | None) -> dict[str, Any]:
+    """Return the line of a budget on an objective."""
+    other, place = "y" if axis == "x" else "x", 1 if at is None else at
+    return {
+        "name": f"limit-{axis}", "type": "line", "visible": at is not None, "layer": "below",
+        f"{axis}0": place, f"{axis}1": place, f"{other}0": 0, f"{other}1": 1,
+        f"{other}ref": "paper", "line": {"color": "#8A2B06", "width": 1.5, "dash": "dash"},
+    }  # fmt: skip
+
+
+def _star(here: Sequence[float] | None) -> dict[str, Any]:
     """Return the answer's mark, as large on the screen whatever is zoomed."""
     from math import cos, pi, sin
 
@@ -147,10 +207,12 @@ def _star(x: Sequence[float], y: Sequence[float]) -> dict[str, Any]:
         f"{(r := 9.0 if k % 2 == 0 else 3.8) * sin(k * pi / 5):.2f},{r * cos(k * pi / 5):.2f}"
         for k in range(10)
     ]
+    x, y = here or (1, 1)
     return {
-        "name": "here", "type": "path", "path": f"M{' L'.join(corners)} Z", "visible": len(x) > 0,
-        "xsizemode": "pixel", "ysizemode": "pixel", "xanchor": [*x, 1][0], "yanchor": [*y, 1][0],
-        "fillcolor": "#1A1A1A", "line": {"color": "white", "width": 1}, "layer": "above",
+        "name": "here", "type": "path", "path": f"M{' L'.join(corners)} Z",
+        "visible": here is not None, "xsizemode": "pixel", "ysizemode": "pixel", "xanchor": x,
+        "yanchor": y, "fillcolor": "#1A1A1A", "line": {"color": "white", "width": 1},
+        "layer": "above",
     }  # fmt: skip
 
 
@@ -184,14 +246,16 @@ def nothing(said: str) -> dict[str, Any]:
 
 def layers_of(cost: Any) -> tuple[dict[str, Any], str] | None:
     """Return what a network's layers take, and what is to be said of it; None of no cost."""
-    from ..hardware._cost_chart import chart_of
+    from ..hardware._cost_chart import panels_of
 
     if cost is None:
         return None
-    chart = chart_of(cost, LAYERS)
-    figure = page_figure(chart.replace(title="", notes=()))
-    figure["layout"]["margin"] = {"l": 150, "r": 10, "t": 44, "b": 40}
-    return figure, "; ".join(chart.notes)
+    panels, notes = panels_of(cost, LAYERS)
+    named = [one for one in panels if any(getattr(one.y, "categories", None) or ())]
+    first = panels.index(named[0]) if named else 0
+    figure = page_figure(Chart("", panels[first:]))
+    figure["layout"]["margin"] = {"l": 170, "r": 10, "t": 44, "b": 40}
+    return figure, "; ".join(notes)
 
 
 def drawing_of(result: Any) -> tuple[dict[str, Any], str] | None:

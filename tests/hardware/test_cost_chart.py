@@ -60,7 +60,7 @@ def test_bars_hold_all_of_the_time() -> None:
 def test_the_longest_are_named_and_the_others_told() -> None:
     cost = Target.load("cpu-x86").cost(NET)
     chart = chart_of(cost, 3)
-    every, named, roofline = chart.panels
+    named, every, roofline = chart.panels
     assert sum(lengths(every)) == pytest.approx(cost.latency_ms)
     longest = sorted((one.latency_ms for one in cost.by_layer), reverse=True)
     assert sorted(lengths(named), reverse=True) == pytest.approx(longest[:3])

@@ -58,6 +58,22 @@ def test_steps_of_a_least_cost_and_by_default_of_each_budget(result: SearchResul
     assert [best for _, best in steps] == sorted((best for _, best in steps), reverse=True)
 
 
+def test_steps_of_a_floor_of_accuracy() -> None:
+    asked = {"predictor": "default", "minimize": "latency_ms"}
+    least: SearchResult = flash.search(SPACE, "rram", min_accuracy=0.4, **asked)  # type: ignore[call-overload]
+    steps = least.sensitivity("min_accuracy")["min_accuracy"]
+    for limit, best in (steps[0], steps[len(steps) // 2], steps[-1]):
+        found = flash.search(SPACE, "rram", min_accuracy=limit, **asked)  # type: ignore[call-overload]
+        assert found.latency_ms == best
+    assert steps[0][0] > steps[-1][0]  # the tightest first
+    again = least.replace(seed=1)  # a copy knows its predictor too
+    assert again.sensitivity("min_accuracy")["min_accuracy"] == steps
+    read = SearchResult.from_json(least.to_json())
+    with pytest.raises(ArgumentError, match="predictor must be given"):
+        read.sensitivity("min_accuracy")
+    assert read.sensitivity("min_accuracy", predictor="default")["min_accuracy"] == steps
+
+
 def test_the_chart_of_a_budget_says_where_one_stands(result: SearchResult) -> None:
     chart = steps_chart(result, steps_of(result, "max_latency_ms"))
     line, points, rule, own = chart.panels[0].marks

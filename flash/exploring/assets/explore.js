@@ -114,22 +114,66 @@
     return Math.min(Math.max(Math.round(share * scale.steps), least), most);
   }
 
-  const numberOf = (text) => {
+  // As the command line reads numbers: 4, 0.5, 2e6, 2M; null of nothing.
+  const LETTERS = { k: 1e3, m: 1e6, g: 1e9 };
+
+  function numberOf(text) {
     const bare = bareOf(text);
-    return bare === "" ? null : Number(bare);
-  };
+    if (bare === "") return null;
+    const letter = LETTERS[bare.slice(-1).toLowerCase()];
+    return letter ? Number(bare.slice(0, -1) || NaN) * letter : Number(bare);
+  }
+
+  // Why a field's text is not taken, or "".
+  function wrongOf(scale, text) {
+    const value = numberOf(text);
+    if (value === null || (Number.isFinite(value) && (value > 0 || !scale.positive))) return "";
+    const of = scale.unit ? ` of ${scale.unit}` : "";
+    const above = scale.positive ? " above 0" : "";
+    return `${scale.label} must be a number${of}${above}, as ${digits(rounded(scale.high))}; got ${bareOf(text)}`;
+  }
 
   // the page's controls, and the query that they say
 
   let settings = null; // of the page: {scales, weights, fronts, targets, query}
+  let good = []; // of each field the last number that could be read
   let rest = []; // parts of a link that no control shows
   let current = null; // the query on the screen
   let address = 0;
 
   const bareOf = (text) => String(text ?? "").trim().replaceAll(",", "");
 
-  function queryOf(texts, codesign, fronts, target, where) {
-    const said = settings.scales.map((scale, i) => [scale.key, bareOf(texts[i])]);
+  // Buttons that stay pressed: what is chosen, by the id of their group.
+  const chipsOf = (id) => [...document.querySelectorAll(`#${id} > button`)];
+
+  const chosen = (id) =>
+    chipsOf(id)
+      .filter((one) => one.getAttribute("aria-pressed") === "true")
+      .map((one) => one.dataset.value);
+
+  const choose = (id, values) =>
+    chipsOf(id).forEach((one) =>
+      one.setAttribute("aria-pressed", String(values.includes(one.dataset.value))),
+    );
+
+  function pressed(button) {
+    const group = button.parentElement;
+    const value = button.dataset.value;
+    const now = chosen(group.id);
+    if (group.dataset.single) choose(group.id, [value]);
+    else choose(group.id, now.includes(value) ? now.filter((one) => one !== value) : [...now, value]);
+    if (group.id !== "view") asked();
+    else if (current !== null) lanes.reasons.ask({ query: current, view: value });
+    still();
+  }
+
+  function queryOf(texts, where) {
+    const [codesign, fronts, [target]] = ["codesign", "fronts", "target"].map(chosen);
+    settings.scales.forEach((scale, i) => {
+      // what cannot be read changes nothing
+      if (!wrongOf(scale, texts[i])) good[i] = numberOf(texts[i]);
+    });
+    const said = settings.scales.map(({ key }, i) => [key, good[i] === null ? "" : digits(good[i])]);
     const usual = ([key, text]) => Number(text || 0) === Number(settings.weights[key] ?? 0);
     const weights = said.filter(([key]) => key.startsWith(WEIGHT));
     // weights go together: where they are the usual ones a link names none of them
@@ -137,11 +181,10 @@
     const pairs = said.filter(
       ([key, text]) => text !== "" && !(key.startsWith(WEIGHT) && (unsaid || Number(text) === 0)),
     );
-    if (codesign && codesign.length) pairs.push(["codesign", "1"]);
+    if (codesign.length) pairs.push(["codesign", "1"]);
     const condition = String(where ?? "").trim();
     if (condition) pairs.push(["where", condition]);
-    if (settings.fronts.join() !== (fronts ?? []).join())
-      for (const one of fronts ?? []) pairs.push(["front", one]);
+    if (settings.fronts.join() !== fronts.join()) for (const one of fronts) pairs.push(["front", one]);
     if (target && target !== settings.targets[0]) pairs.push(["target", target]);
     return new URLSearchParams([...rest, ...pairs]).toString();
   }
@@ -151,20 +194,20 @@
     const given = new URLSearchParams(query);
     const taken = new Set(["codesign", "front", "target", "where"]);
     const weighed = [...given.keys()].some((name) => name.startsWith(WEIGHT));
-    const texts = settings.scales.map(({ key }) => {
+    const texts = settings.scales.map((scale) => {
+      const { key } = scale;
       taken.add(key);
       const usual = weighed ? "" : (settings.weights[key] ?? "");
-      return given.get(key) ?? usual;
+      const text = given.get(key) ?? usual;
+      return text === "" || wrongOf(scale, text) ? text : digits(numberOf(text));
     });
+    good = texts.map((text) => (Number.isFinite(numberOf(text)) ? numberOf(text) : null));
     rest = [...given].filter(([name]) => !taken.has(name));
     const fronts = given.getAll("front");
-    return {
-      texts,
-      codesign: ["1", "true"].includes(given.get("codesign")) ? ["1"] : [],
-      fronts: fronts.length ? fronts : settings.fronts,
-      target: given.get("target") ?? settings.targets[0],
-      where: given.getAll("where").join(" and "),
-    };
+    choose("codesign", ["1", "true"].includes(given.get("codesign")) ? ["1"] : []);
+    choose("fronts", fronts.length ? fronts : settings.fronts);
+    choose("target", [given.get("target") ?? settings.targets[0]]);
+    return { texts, where: given.getAll("where").join(" and ") };
   }
 
   const placesOf = (texts) =>
@@ -181,8 +224,17 @@
     const said = text ? `${text} ${scale.unit}`.trim() : scale.none;
     slider.setAttribute("aria-valuetext", said);
     slider.closest(".control").classList.toggle("unlimited", text === "");
-    const value = numberOf(text);
-    element(`limit-${i}`).setAttribute("aria-invalid", String(value !== null && !(value === value)));
+    element(`limit-${i}`).setAttribute("aria-invalid", String(wrongOf(scale, text) !== ""));
+  }
+
+  let held = { texts: [], where: "" }; // what the fields say
+
+  function asked() {
+    const { texts, where } = held;
+    const query = queryOf(texts, where);
+    typed = settings.scales.map((scale, i) => wrongOf(scale, texts[i])).filter((text) => text);
+    lanes.answer.ask({ query });
+    if (typed.length) messages([]);
   }
 
   function collect(...args) {
@@ -194,18 +246,19 @@
     const load = args[0];
     let places = args.slice(1, 1 + n);
     let texts = args.slice(1 + n, 1 + 2 * n);
-    let [codesign, fronts, target, where] = args.slice(1 + 2 * n, 5 + 2 * n);
-    const out = new Array(2 * n + 4).fill(skip);
+    let where = args[1 + 2 * n];
+    const out = new Array(2 * n + 1).fill(skip);
     const ids = context.triggered.map((one) => one.prop_id.split(".")[0]);
     if (first || ids.includes("load")) {
       const query = first ? window.location.search.slice(1) || settings.query : load.query;
-      const all = read(query);
-      ({ texts, codesign, fronts, target, where } = all);
+      ({ texts, where } = read(query));
       places = placesOf(texts);
-      out.splice(0, out.length, ...places, ...texts, codesign, fronts, target, where);
+      out.splice(0, out.length, ...places, ...texts, where);
       texts.forEach((text, i) => tell(i, text));
       // a part that cannot be read is told by the server: the link goes there as it is
-      lanes.answer.ask({ query: first ? query : queryOf(texts, codesign, fronts, target, where) });
+      held = { texts, where };
+      lanes.answer.ask({ query: first ? query : queryOf(texts, where) });
+      still();
       return out;
     }
     for (const id of ids) {
@@ -217,8 +270,9 @@
       } else if (kind === "limit") out[i] = placesOf(texts)[i];
       if (kind === "place" || kind === "limit") tell(i, String(texts[i] ?? ""));
     }
-    const query = queryOf(texts, codesign, fronts, target, where);
-    lanes.answer.ask({ query });
+    held = { texts, where };
+    asked();
+    still();
     return out;
   }
 
@@ -288,8 +342,13 @@
     if (one && one.textContent !== text) one.textContent = text;
   };
 
+  let typed = []; // what is wrong with the fields
+  let answered = []; // and with the last question
+
   function messages(texts) {
-    element("messages").replaceChildren(...texts.map((text) => made("p", text, "message")));
+    answered = texts;
+    const all = [...new Set([...typed, ...answered])];
+    element("messages").replaceChildren(...all.map((text) => made("p", text, "message")));
   }
 
   function told(data) {
@@ -314,11 +373,11 @@
       const to = data.query ? `?${data.query}` : window.location.pathname;
       window.history.replaceState(null, "", to);
     }, CALM);
-    if (data.cards) here = data.here;
+    if (data.cards) ({ here, limits } = data);
     painted(() => {
       move();
       lanes.reasons.ask({ query: data.query, view: view() });
-      lanes.front.ask({ query: data.query, key: shown });
+      fronted = data.query; // when the reasons are there: they take less
       settle();
     });
     settle();
@@ -340,13 +399,7 @@
     );
   }
 
-  const view = () => document.querySelector("#view input:checked")?.value ?? "drawing";
-  let seen = "drawing";
-
-  function viewed(value) {
-    if (current !== null && value !== seen) lanes.reasons.ask({ query: current, view: value });
-    seen = value;
-  }
+  const view = () => chosen("view")[0];
 
   function doubts(flags) {
     const lines = flags.map((text) => made("p", text, "flag"));
@@ -379,9 +432,23 @@
     return found;
   }
 
+  let fronted = null; // of which query the front is to be asked for
+  let late = 0;
+
+  function front() {
+    if (fronted === null) return;
+    lanes.front.ask({ query: fronted, key: shown });
+    fronted = null;
+    clearTimeout(late);
+    late = setTimeout(() => {
+      if (!lanes.front.idle) write("front-said", "working out every trade-off ...");
+    }, 2 * CALM);
+  }
+
   function reasoned(data) {
     if (!data) return;
     lanes.reasons.done(data.n);
+    front();
     if (data.messages) messages(data.messages);
     (data.cards ?? []).forEach((card, i) => {
       const place = element(`reasons-${i}`);
@@ -403,41 +470,78 @@
   const wrong = (data) => data && messages(data);
 
   let shown = ""; // which front is drawn
-  let here = null; // where its current point is to be
+  let said = ""; // of it
+  let here = null; // where the answer is on it, and budgets are
+  let limits = [null, null];
 
   function drawn(data) {
     if (!data) return;
     lanes.front.done(data.n);
+    if (lanes.front.idle) clearTimeout(late);
     if (data.key !== null) {
       shown = data.key;
-      write("front-said", data.said);
+      said = data.said;
       const offers = data.offers.map(([text, query]) => leads(text, query, "remedy"));
       element("front-offers").replaceChildren(...offers);
+      follow();
     }
+    if (lanes.front.idle) write("front-said", said);
     settle();
   }
 
-  // The current point alone: drawing the whole front anew at every drag would take longer.
+  // The answer and the budgets alone: drawing the whole front anew at every drag takes longer.
   function move() {
-    const point = here;
     const plot = document.querySelector("#front .js-plotly-plot");
-    if (!plot || !plot.layout || !window.Plotly) return;
-    const at = (plot.layout.shapes ?? []).findIndex((one) => one.name === "here");
-    if (at < 0) return;
-    const shape = plot.layout.shapes[at];
-    const [x, y] = point ?? [shape.xanchor, shape.yanchor];
-    if (shape.visible === (point !== null) && shape.xanchor === x && shape.yanchor === y) return;
-    const name = `shapes[${at}]`;
-    window.Plotly.relayout(plot, {
-      [`${name}.visible`]: point !== null,
-      [`${name}.xanchor`]: x,
-      [`${name}.yanchor`]: y,
+    const shapes = plot && plot.layout && window.Plotly ? (plot.layout.shapes ?? []) : [];
+    const change = {};
+    const set = (k, values) => {
+      for (const [name, value] of Object.entries(values))
+        if (shapes[k][name] !== value) change[`shapes[${k}].${name}`] = value;
+    };
+    shapes.forEach((shape, k) => {
+      if (shape.name === "here") {
+        const [x, y] = here ?? [shape.xanchor, shape.yanchor];
+        set(k, { visible: here !== null, xanchor: x, yanchor: y });
+      }
+      ["x", "y"].forEach((axis, place) => {
+        if (shape.name !== `limit-${axis}`) return;
+        const limit = limits[place];
+        const at = limit ?? shape[`${axis}0`];
+        set(k, { visible: limit !== null, [`${axis}0`]: at, [`${axis}1`]: at });
+      });
     });
+    if (Object.keys(change).length) window.Plotly.relayout(plot, change);
   }
 
-  // For whoever looks on: a test, a reader of screens.
+  // The front may have been drawn for an older answer than the newest.
+  function follow() {
+    const plot = document.querySelector("#front .js-plotly-plot");
+    if (!plot || !plot.on || plot.dataset.followed) return;
+    plot.dataset.followed = "1";
+    plot.on("plotly_afterplot", () => setTimeout(move, 0));
+  }
+
+  // For whoever looks on: a test, a reader of screens. What a person does is on its way to `collect`
+  // for a moment, or comes to nothing.
+  let stirred = 0;
+
+  function stir() {
+    clearTimeout(stirred);
+    stirred = setTimeout(still, 2 * CALM);
+    document.body.dataset.calm = "";
+  }
+
+  function still() {
+    clearTimeout(stirred);
+    stirred = 0;
+    settle();
+  }
+
+  for (const kind of ["input", "change", "pointerup", "keydown"])
+    document.addEventListener(kind, stir, true);
+
   function settle() {
-    const calm = waiting === null && Object.values(lanes).every((lane) => lane.idle);
+    const calm = !stirred && waiting === null && fronted === null && Object.values(lanes).every((lane) => lane.idle);
     document.body.dataset.calm = calm ? "1" : "";
     const main = document.querySelector("main");
     if (main) main.setAttribute("aria-busy", calm ? "false" : "true");
@@ -492,7 +596,8 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("button");
     if (!button) return;
-    if ("query" in button.dataset) {
+    if (button.classList.contains("chip")) pressed(button);
+    else if ("query" in button.dataset) {
       props("load", { data: { query: button.dataset.query, t: Date.now() } });
     } else if ("copy" in button.dataset) {
       const what = button.dataset.copy;
@@ -508,7 +613,7 @@
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    explore: { collect, told, reasoned, drawn, wrong, viewed },
+    explore: { collect, told, reasoned, drawn, wrong },
   });
-  window.flashExplore = { valueAt, placeOf, rounded, lanes };
+  window.flashExplore = { valueAt, settings: () => settings };
 })();
