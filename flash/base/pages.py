@@ -299,8 +299,6 @@ def _digest(text: str, name: str) -> str:
 
 # Tables
 
-NUMERIC = ("", ' data-k="n"')
-
 
 def _table(part: Table, *, most: int, characters: int) -> tuple[str, bool]:
     """Return a part that is a table, and whether it needs wide paper; one with titles can be sorted
@@ -321,7 +319,7 @@ def _table(part: Table, *, most: int, characters: int) -> tuple[str, bool]:
     lines = []
     for row in titles:
         cells = "".join(
-            f'<th scope="col"{lefts[place]}{NUMERIC[keys[place] is not None]}>'
+            f'<th scope="col"{lefts[place]}{_kind(keys[place], texts[place])}>'
             f"{escaped(cell, characters)}</th>"
             if cell
             else "<td></td>"
@@ -378,6 +376,14 @@ SCALES = {
     **dict(zip(("kB", "MB", "GB"), (1e3, 1e6, 1e9), strict=True)),
     **dict(zip(("nJ", "µJ", "mJ", "J", "kJ"), (1e-9, 1e-6, 1e-3, 1.0, 1e3), strict=True)),
 }  # fmt: skip
+
+
+def _kind(keys: list[str | None] | None, text: bool) -> str:
+    """Return how a column is sorted: numbers as such, text as it is; numbers of several kinds, such
+    as ms and mJ, not at all."""
+    if keys is not None:
+        return ' data-k="n"'
+    return "" if text else ' data-k="x"'
 
 
 def _of_numbers(body: Sequence[Row], place: int) -> bool:
@@ -437,6 +443,7 @@ SCRIPT = """
 for (const table of document.querySelectorAll("table.sort")) {
   const body = table.tBodies[0], first = [...body.rows], heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, place) => {
+    if (head.dataset.k === "x") return;
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);
