@@ -1,8 +1,8 @@
 """What the page asks, and what it is told: dash's callbacks.
 
-Three questions go out, each in a lane of its own (`assets/explore.js`): the numbers at every drag,
-as few and as small as can be; why they are no better, and the drawings, a moment later; the front,
-only where another one is to be drawn. Whatever fails becomes a message in the page.
+Four questions go out, each in a lane of its own (`assets/explore.js`): the numbers at every drag,
+as few and as small as can be; what they look like, and why they are no better, a moment later; the
+front, only where another one is to be drawn. Whatever fails becomes a message in the page.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _clientside(app: Any, source: Source) -> None:
         [Input(*one) for one in own],
         Held("settings", "data"),
     )
-    for store in ("told", "reasoned", "drawn", "wrong"):
+    for store in ("told", "pictured", "reasoned", "drawn", "wrong"):
         app.clientside_callback(ClientsideFunction("explore", store), Input(store, "data"))
 
 
@@ -121,8 +121,8 @@ def _card(answer: Answer) -> dict[str, Any]:
     return {
         "status": SAID[status],
         "kind": status.lower(),
-        "headline": answer.headline or answer.error,
-        "proof": answer.error if answer.headline else answer.proof,
+        "headline": answer.headline or "Not accepted",
+        "proof": answer.error or answer.proof,
         "measures": [_measure(one) for one in answer.measures],
     }
 
@@ -157,23 +157,36 @@ def _reasons(app: Any, source: Source) -> None:
 
     @app.callback(
         Output("drawing", "figure"),
-        Output("reasoned", "data"),
-        Input("ask-reasons", "data"),
+        Output("pictured", "data"),
+        Input("ask-picture", "data"),
         prevent_initial_call=True,
     )  # type: ignore[untyped-decorator]
-    def reasoned(asked: dict[str, Any]) -> list[Any]:
+    def pictured(asked: dict[str, Any]) -> list[Any]:
         if not asked:
             raise PreventUpdate
         done: dict[str, Any] = {"n": asked["n"]}
         try:
             state, _ = _state_of(source, asked["query"])
             own = _own_answer(source, state, source.answer(state, asked["n"]))
-            done["cards"] = [_explained(one) for one in source.explain(state, asked["n"])]
             done["command"], done["python"] = source.command(state), source.python(state)
             figure, said = _drawn(source, state, own, asked.get("view"))
             return [figure, {**done, "said": said}]
         except Exception as error:
             return [no_update, {**done, "messages": [said_of(error)]}]
+
+    @app.callback(
+        Output("reasoned", "data"), Input("ask-reasons", "data"), prevent_initial_call=True
+    )  # type: ignore[untyped-decorator]
+    def reasoned(asked: dict[str, Any]) -> dict[str, Any]:
+        if not asked:
+            raise PreventUpdate
+        done: dict[str, Any] = {"n": asked["n"]}
+        try:
+            state, _ = _state_of(source, asked["query"])
+            done["cards"] = [_explained(one) for one in source.explain(state, asked["n"])]
+        except Exception as error:
+            done["messages"] = [said_of(error)]
+        return done
 
 
 def _drawn(source: Source, state: State, own: Answer, view: Any) -> tuple[dict[str, Any], str]:

@@ -157,7 +157,16 @@ def layout_of(source: Source) -> Any:
     """Return the page."""
     from dash import dcc, html
 
-    stores = ("load", "settings", "ask-answer", "told", "ask-reasons", "reasoned")
+    stores = (
+        "load",
+        "settings",
+        "ask-answer",
+        "told",
+        "ask-reasons",
+        "reasoned",
+        "ask-picture",
+        "pictured",
+    )
     stores += ("ask-front", "drawn", "wrong")
     data = {"settings": settings_of(source)}
     return html.Div(

@@ -230,7 +230,7 @@ def page_figure(chart: Chart) -> dict[str, Any]:
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hoverlabel": {"bgcolor": "white", "font": {"size": 12}, "align": "left"},
         "margin": {"l": 58, "r": 12, "t": 26, "b": 40},
-        "legend": {"orientation": "h", "x": 0.0, "y": 1.0, "yanchor": "bottom"},
+        "legend": {"orientation": "h", "x": 0.0, "y": 1.0, "yanchor": "bottom", "entrywidth": 0},
     }
     return figure
 
@@ -267,7 +267,7 @@ def drawing_of(result: Any) -> tuple[dict[str, Any], str] | None:
         return None
     chart = chart_of(net)
     figure = page_figure(chart.replace(title="", notes=()))
-    figure["layout"]["margin"] = {"l": 6, "r": 6, "t": 24, "b": 4}
+    figure["layout"]["margin"] = {"l": 6, "r": 24, "t": 24, "b": 4}
     return figure, "; ".join(chart.notes)
 
 

@@ -66,6 +66,7 @@
 
   const lanes = {
     answer: new Lane("ask-answer", 0),
+    picture: new Lane("ask-picture", CALM),
     reasons: new Lane("ask-reasons", CALM),
     front: new Lane("ask-front", CALM),
   };
@@ -163,7 +164,7 @@
     if (group.dataset.single) choose(group.id, [value]);
     else choose(group.id, now.includes(value) ? now.filter((one) => one !== value) : [...now, value]);
     if (group.id !== "view") asked();
-    else if (current !== null) lanes.reasons.ask({ query: current, view: value });
+    else if (current !== null) lanes.picture.ask({ query: current, view: value });
     still();
   }
 
@@ -357,6 +358,7 @@
     lanes.answer.done(data.n);
     if (!newest) return;
     current = data.query;
+    document.body.dataset.query = data.query;
     document.body.dataset.answered = data.n;
     (data.cards ?? []).forEach((card, i) => {
       const badge = element(`status-${i}`);
@@ -376,8 +378,11 @@
     if (data.cards) ({ here, limits } = data);
     painted(() => {
       move();
-      lanes.reasons.ask({ query: data.query, view: view() });
-      fronted = data.query; // when the reasons are there: they take less
+      lanes.front.ask({ query: data.query, key: shown });
+      lanes.picture.ask({ query: data.query, view: chosen("view")[0] });
+      lanes.reasons.ask({ query: data.query });
+      clearTimeout(late);
+      late = setTimeout(slow, 2 * CALM);
       settle();
     });
     settle();
@@ -399,8 +404,6 @@
     );
   }
 
-  const view = () => chosen("view")[0];
-
   function doubts(flags) {
     const lines = flags.map((text) => made("p", text, "flag"));
     if (lines.length < 3) return lines;
@@ -409,7 +412,7 @@
     return [fold];
   }
 
-  function explained(card) {
+  function explained(card, i) {
     const found = [];
     if (card.conflicts.length) {
       const list = made("ul");
@@ -426,37 +429,37 @@
       line.append(made("p", text), leads("Lift it", query, "quiet", `Lift ${keyword}`));
       found.push(line);
     }
-    if (!card.conflicts.length && !card.binds.length && card.message)
+    const proof = element(`proof-${i}`).textContent;
+    if (!card.conflicts.length && !card.binds.length && card.message !== proof)
       found.push(made("p", card.message, "note"));
     found.push(...doubts(card.flags));
     return found;
   }
 
-  let fronted = null; // of which query the front is to be asked for
   let late = 0;
 
-  function front() {
-    if (fronted === null) return;
-    lanes.front.ask({ query: fronted, key: shown });
-    fronted = null;
-    clearTimeout(late);
-    late = setTimeout(() => {
-      if (!lanes.front.idle) write("front-said", "working out every trade-off ...");
-    }, 2 * CALM);
+  function slow() {
+    if (!lanes.front.idle) write("front-said", "working out every trade-off ...");
   }
 
   function reasoned(data) {
     if (!data) return;
     lanes.reasons.done(data.n);
-    front();
     if (data.messages) messages(data.messages);
     (data.cards ?? []).forEach((card, i) => {
       const place = element(`reasons-${i}`);
       const open = Boolean(place.querySelector("details[open]"));
-      place.replaceChildren(...explained(card));
+      place.replaceChildren(...explained(card, i));
       const fold = place.querySelector("details");
       if (fold) fold.open = open;
     });
+    settle();
+  }
+
+  function pictured(data) {
+    if (!data) return;
+    lanes.picture.done(data.n);
+    if (data.messages) messages(data.messages);
     for (const id of ["command", "python"]) {
       if (!(id in data)) continue;
       write(id, data[id]);
@@ -541,7 +544,7 @@
     document.addEventListener(kind, stir, true);
 
   function settle() {
-    const calm = !stirred && waiting === null && fronted === null && Object.values(lanes).every((lane) => lane.idle);
+    const calm = !stirred && waiting === null && Object.values(lanes).every((lane) => lane.idle);
     document.body.dataset.calm = calm ? "1" : "";
     const main = document.querySelector("main");
     if (main) main.setAttribute("aria-busy", calm ? "false" : "true");
@@ -613,7 +616,7 @@
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    explore: { collect, told, reasoned, drawn, wrong },
+    explore: { collect, told, pictured, reasoned, drawn, wrong },
   });
   window.flashExplore = { valueAt, settings: () => settings };
 })();
