@@ -182,6 +182,8 @@ def front_figure(
         return nothing("nothing fits" if not view.error else "no front")
     figure = page_figure(front_chart(view))
     for trace in figure["data"]:
+        if len(trace.get("customdata") or ()) == len(view.places):
+            trace["meta"] = "front"
         if trace.get("name") == HERE:  # for the legend alone: shapes can be moved by themselves
             trace |= {"x": [None], "y": [None]}
     figure["layout"]["shapes"] = [_limit("x", limits[0]), _limit("y", limits[1]), _star(here)]
