@@ -76,13 +76,13 @@ def test_answers_are_those_of_search(page: flash.Explorer) -> None:
         assert found["n"] == 7
         return found
 
-    result = flash.search(SPACE, "rram", max_latency_ms=0.3)
-    answer = told("/answer", "max_latency_ms=0.3")
+    result = flash.search(SPACE, "rram", max_latency_ms=1.0)
+    answer = told("/answer", "max_latency_ms=1.0")
     (card,) = answer["cards"]
     assert (card["headline"], card["kind"]) == (f"NN-Degree {result.nn_degree:.6g}", "optimal")
     assert answer["here"] == [result.latency_ms, result.nn_degree]
-    assert answer["limits"] == [0.3, None]
-    assert "max_latency_ms" in told("/reasons", "max_latency_ms=0.3")["cards"][0]["binds"][0]
+    assert answer["limits"] == [1.0, None]
+    assert "max_latency_ms" in told("/reasons", "max_latency_ms=1.0")["cards"][0]["binds"][0]
     (card,) = told("/answer", "max_latency_ms=1e-9")["cards"]
     assert (card["status"], card["kind"]) == ("nothing fits", "infeasible")
     assert told("/reasons", "max_latency_ms=1e-9")["cards"][0]["changes"]
@@ -161,7 +161,6 @@ def test_broken_requests_are_refused_without_a_word(
         # a form of another page can send this, without being asked whether it may
         body = '{"n": 1, "query": ""}'
         assert asked(page, path, "POST", body, Content_Type="text/plain")[0] == 415
-        assert asked(page, path)[0] in (404, 405)
     assert asked(page, "/_dash-update-component", "POST", "x" * (1 << 21), **own)[0] == 413
     assert asked(page, "/../../etc/passwd")[0] in (200, 404)
     assert asked(page)[0] == 200
