@@ -18,6 +18,7 @@ DATA ?=
 JOBS ?= auto
 TESTS ?= tests/core
 FUZZ ?=
+UNIT ?=
 SOLVING ?= tests/core tests/problem tests/solving tests/codesign tests/fronts
 
 SHELL := /bin/bash
@@ -52,9 +53,11 @@ quick:
 core: $(TESTING)
 	$(ALONE) $(BIN)/$(PYTEST) -m "not slow" $(TESTS)
 
-# The checks of types run on one processor each: beside the tests they leave none idle.
+# The checks of types run on one processor each: beside the tests they leave none idle. The wheel runs
+# tests/installed.
 test:
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line lint unit mypy stubs pyright wheel
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line \
+	  lint unit mypy stubs pyright wheel UNIT="--ignore=tests/installed"
 
 lint: $(TESTING)
 	$(BIN)/ruff check .
@@ -75,7 +78,7 @@ pyright: $(TESTING)
 
 # With FLASH_BROWSER set, a test that finds no browser fails.
 unit: $(TESTING) browser
-	FLASH_BROWSER="$(BROWSER)" $(ALONE) $(BIN)/$(PYTEST)
+	FLASH_BROWSER="$(BROWSER)" $(ALONE) $(BIN)/$(PYTEST) $(UNIT)
 
 unit-quick: $(TESTING)
 	$(ALONE) $(BIN)/$(PYTEST) -m "not slow and not torch and not processes"

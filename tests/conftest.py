@@ -111,6 +111,19 @@ def cli(python: Run) -> Run:
     return run
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no chart be drawn, which takes most of a page's time: as without matplotlib."""
+
+    from flash.charts.chart import Chart
+    from flash.errors import MissingExtraError
+
+    def lacking(chart: Chart) -> str:
+        raise MissingExtraError("charts need matplotlib: not here")
+
+    monkeypatch.setattr(Chart, "svg", lacking)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the path of a Chromium: FLASH_BROWSER's, else one that is installed.

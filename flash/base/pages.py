@@ -330,6 +330,8 @@ def _table(
         cells = "".join(
             f'<th scope="col"{lefts[place]}{NUMERIC[keys[place] is not None]}>'
             f"{escaped(cell, characters)}</th>"
+            if cell
+            else "<td></td>"
             for place, cell in enumerate(row)
         )
         lines.append(f"<thead><tr>{cells}</tr></thead>")
@@ -345,7 +347,7 @@ def _table(
     label = escaped(", ".join(titles[0]) if head else "facts", 100)
     keep = " keep" if len(rows) <= TOGETHER else ""
     html = (
-        f'<div class="scroll{kind}{keep}" role="region" tabindex="0" aria-label="table: {label}">'
+        f'<div class="scroll{kind}{keep}" role="group" tabindex="0" aria-label="table: {label}">'
         f'<table class="{"rows" if head else "facts"}{sort}">{"".join(lines)}</table></div>'
         f"{note}"
     )
@@ -506,7 +508,8 @@ th[aria-sort=ascending] button::after{content:"\\2191";color:inherit}
 th[aria-sort=descending] button::after{content:"\\2193";color:inherit}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px}
 figure{margin:1em 0;max-width:60rem}
-figure svg{max-width:100%;height:auto;display:block;background:#fff;border-radius:3px}
+figure>div{background:#fff;color:#000;overflow-x:auto;border-radius:3px}
+figure>svg{max-width:100%;height:auto;display:block;background:#fff;border-radius:3px}
 footer{
   margin-top:3em;padding-top:.6em;border-top:1px solid var(--line);color:var(--dim);
   font-size:.87em}

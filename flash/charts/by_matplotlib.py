@@ -26,7 +26,7 @@ STYLE = {
     "axes.unicode_minus": True,
     "axes.spines.top": False,
 }
-SYMBOLS = dict(zip(palette.SYMBOLS, "osD^vXP*", strict=True))
+SYMBOLS: dict[str, str] = dict(zip(palette.SYMBOLS, "osD^vXP*", strict=True))
 DASHES: dict[str, Any] = {
     "solid": "-",
     "dash": (0, (5, 2)),
@@ -36,6 +36,7 @@ DASHES: dict[str, Any] = {
 }
 STEPS = {"": "default", "after": "steps-post", "before": "steps-pre"}
 FILLS = {"": None, "after": "post", "before": "pre"}
+LETTER = 0.075  # inches of a letter of a legend
 BELOW = 6  # names of a legend beside each other, below a drawing
 QUIET = {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}  # back ends without windows
 
@@ -144,7 +145,9 @@ class _Drawn:
             top = self.second if self.second is not None else self.axes
             where: dict[str, Any] = {"loc": "best"}
             if panel.x.hidden and panel.y.hidden:  # a drawing has no room for it: below
-                many = min(len(self.handles), BELOW)
+                longest = max(map(len, self.handles))
+                room = int(self.figure.get_size_inches()[0] / (LETTER * (longest + 7)))
+                many = min(len(self.handles), BELOW, max(1, room))
                 where = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": many}
                 where["frameon"] = False
             names = list(self.handles)
@@ -182,12 +185,13 @@ class _Drawn:
         if which == "x" and sum(map(len, names)) > 60:
             axes.tick_params(axis="x", rotation=90 if max(map(len, names)) > 12 else 45)
 
-    def _mark(self, axes: Any, mark: Any, order: float, gid: str) -> Any:
+    def _mark(self, axes: Any, given: Any, order: float, gid: str) -> Any:
         """Draw one mark; return what stands for it in the legend."""
+        mark: Any = given
         colour = palette.colour(getattr(mark, "colour", 0))
-        if isinstance(mark, Points):
+        if isinstance(given, Points):
             return self._points(axes, mark, colour, order, gid)
-        if isinstance(mark, Line):
+        if isinstance(given, Line):
             (drawn,) = axes.plot(
                 mark.x,
                 mark.y,
@@ -200,7 +204,7 @@ class _Drawn:
                 markersize=4.5,
             )
             return drawn
-        if isinstance(mark, Band):
+        if isinstance(given, Band):
             return axes.fill_between(
                 mark.x,
                 mark.low,
@@ -211,12 +215,12 @@ class _Drawn:
                 step=FILLS[mark.steps],
                 zorder=1.0,
             )
-        if isinstance(mark, Intervals):
+        if isinstance(given, Intervals):
             lines = axes.hlines if mark.flat else axes.vlines
             return lines(mark.x, mark.low, mark.high, color=colour, linewidth=1.2, zorder=order)
-        if isinstance(mark, Bars):
+        if isinstance(given, Bars):
             return self._bars(axes, mark, colour, order, gid)
-        if isinstance(mark, Rule):
+        if isinstance(given, Rule):
             line = axes.axvline if mark.upright else axes.axhline
             return line(
                 mark.at,
@@ -225,9 +229,9 @@ class _Drawn:
                 linewidth=1.2,
                 zorder=order,
             )
-        if isinstance(mark, Boxes):
+        if isinstance(given, Boxes):
             return self._boxes(axes, mark, colour, order, gid)
-        if isinstance(mark, Links):
+        if isinstance(given, Links):
             (drawn,) = axes.plot(
                 *curves(mark),
                 color=colour,
@@ -236,7 +240,7 @@ class _Drawn:
                 linestyle=DASHES[mark.dash or "solid"],
             )
             return drawn
-        if isinstance(mark, Texts):
+        if isinstance(given, Texts):
             for x, y, one in zip(mark.x.tolist(), mark.y.tolist(), mark.texts, strict=True):
                 side = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
                 axes.text(
@@ -290,13 +294,17 @@ class _Drawn:
         return drawn[0] if len(drawn) else None
 
     def _boxes(self, axes: Any, mark: Any, colour: str, order: float, gid: str) -> Any:
+        from matplotlib.colors import to_rgba
         from matplotlib.patches import Rectangle
 
         first = None
         for i in range(len(mark.left)):
             x, y = float(mark.left[i]), float(mark.low[i])
             wide, high = float(mark.right[i]) - x, float(mark.high[i]) - y
-            look: dict[str, Any] = {"facecolor": (colour, 0.3), "hatch": palette.hatch(mark.colour)}
+            look: dict[str, Any] = {
+                "facecolor": to_rgba(colour, 0.3),
+                "hatch": palette.hatch(mark.colour),
+            }
             if mark.hollow:
                 look = {"facecolor": "none", "linestyle": DASHES["dash"]}
             box = Rectangle(
@@ -344,8 +352,9 @@ class _Drawn:
             heights = np.stack([one.shares for one in own], axis=1)
             places = np.broadcast_to(np.arange(len(own)), heights.shape)
             colours = colormaps[palette.SHADES](own[mark.shade].shares)
+            segments: Any = np.stack([places, heights], axis=2)
             lines = LineCollection(
-                np.stack([places, heights], axis=2),
+                segments,
                 colors=colours,
                 linewidths=0.8,
                 alpha=max(0.15, min(0.9, 60.0 / len(heights))),
@@ -362,7 +371,8 @@ def _log_locator() -> Any:
 
     class LogLocator(Locator):
         def __call__(self) -> Any:
-            return self.tick_values(*self.axis.get_view_interval())
+            axis: Any = self.axis
+            return self.tick_values(*axis.get_view_interval())
 
         def tick_values(self, vmin: float, vmax: float) -> Any:
             low, high = min(vmin, vmax), max(vmin, vmax)

@@ -22,6 +22,11 @@ LETTERS = 1e6  # from here on numbers on an ordinary axis have them, as 2M
 ANCHORS = {"start": "middle right", "middle": "middle center", "end": "middle left"}
 POINT = 96.0 / 72.0  # a typographic point in those of a screen
 GRID = "#E3E3E3"
+LONGEST = 30  # letters of a name beside an axis
+# widths as shares of a chart that is some 1,000 pixels wide: of a letter, of a sign in a legend
+LETTER, SIGN = 0.0062, 0.05
+NARROW = 0.4  # of a panel in which few numbers find room
+WIDEST = 64  # letters of a line under the mouse
 PATTERN = {"size": 7, "solidity": 0.25, "fillmode": "overlay"}
 # Ticks are worked out for the ends that a logarithmic axis has at first: plotly's own after a zoom.
 ZOOMED = """
@@ -77,10 +82,11 @@ def plain_of(chart: Chart, most: int | None = None) -> dict[str, Any]:
     layout: dict[str, Any] = {}
     annotations: list[dict[str, Any]] = []
     shares = [panel.wide for panel in chart.panels[:columns]]
+    gaps = [max(map(_gap, chart.panels[k::columns]), default=0.0) for k in range(columns)]
     for number, panel in enumerate(chart.panels):
         row, column = divmod(number, columns)
-        across = _place(shares, column, 0.09, 0.06 if panel.second is not None else 0.0)
-        up = _place([1.0] * rows, rows - 1 - row, 0.3 / rows)
+        across = _place(shares, gaps, column, 0.06 if panel.second is not None else 0.0)
+        up = _place([1.0] * rows, [0.3 / rows] * rows, rows - 1 - row)
         drawn = _Drawn(graphs, panel, number, across, up)
         data += drawn.traces(stands)
         layout |= drawn.layout
@@ -104,16 +110,21 @@ def plain_of(chart: Chart, most: int | None = None) -> dict[str, Any]:
             }
         )
     above = 26 if _titled(chart) else 0  # what stands over the panels of the first row
-    top = 22 + 30 * bool(chart.title) + 26 * bool(names) + above
+    lines = -(-sum(SIGN + LETTER * len(one) for one in names) // 1.0)  # of the legend
+    top = round(22 + 30 * bool(chart.title) + 20 * lines + 6 * bool(names) + above)
     bottom, height = 60 + 16 * len(chart.notes), round(high * 100)
     return {
         "data": data,
         "layout": {
-            "title": {"text": _text(chart.title), "font": {"size": 15}},
+            "title": {
+                "text": _text(chart.title), "font": {"size": 15},
+                "y": 1.0, "yanchor": "top", "pad": {"t": 14},
+            },
             "annotations": annotations,
             "shapes": shapes,
             "template": "plotly_white",
             "hovermode": "closest",
+            "hoverlabel": {"align": "left"},
             "barmode": "overlay",  # where bars stand is decided already
             "showlegend": bool(names),
             "legend": {
@@ -142,11 +153,34 @@ def _titled(chart: Chart) -> bool:
     return any(panel.title or isinstance([*panel.marks, None][0], Parallel) for panel in first)
 
 
-def _place(shares: Sequence[float], n: int, gap: float, less: float = 0.0) -> tuple[float, float]:
-    """Return where panel n begins and ends, from 0 to 1, with a gap between it and the next."""
-    room = (1.0 - gap * (len(shares) - 1)) / sum(shares)
-    begin = sum(shares[:n]) * room + gap * n
-    return begin, begin + shares[n] * room - less
+def _place(
+    shares: Sequence[float], gaps: Sequence[float], n: int, less: float = 0.0
+) -> tuple[float, float]:
+    """Return where panel n begins and ends, from 0 to 1; gaps: what is left free before each."""
+    room = (1.0 - sum(gaps[1:])) / sum(shares)
+    begin = sum(shares[:n]) * room + sum(gaps[1 : n + 1])
+    return begin, min(begin + shares[n] * room, 1.0) - less
+
+
+def _gap(panel: Panel) -> float:
+    """Return how much of a chart's width is left free before a panel: its names stand there."""
+    names = panel.y.categories or ()
+    return 0.09 + max((min(len(one), LONGEST) * LETTER for one in names), default=0.0)
+
+
+def _short(text: str) -> str:
+    """Return a name that finds room beside an axis."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _wrapped(text: str) -> str:
+    """Return a hover text in lines that find room in a panel."""
+    if all(len(line) <= WIDEST for line in text.split("\n")):
+        return _text(text)
+    from textwrap import wrap
+
+    lines = [part for line in text.split("\n") for part in wrap(line, WIDEST) or [""]]
+    return _text("\n".join(lines))
 
 
 def _text(text: Any) -> str:
@@ -186,7 +220,7 @@ def axis_of(axis: Axis, greatest: float = 0.0) -> dict[str, Any]:
         found |= {
             "tickmode": "array",
             "tickvals": list(range(len(axis.categories))),
-            "ticktext": [_text(one) for one in axis.categories],
+            "ticktext": [_text(_short(one)) for one in axis.categories],
         }
     else:
         found |= {
@@ -242,6 +276,9 @@ class _Drawn:
         ends = [greatest(panel, name) for name in ("x", "y", "second")]
         x = {**axis_of(panel.x, ends[0]), "domain": list(across), "anchor": self.y}
         y = {**axis_of(panel.y, ends[1]), "domain": list(up), "anchor": self.x}
+        if across[1] - across[0] < NARROW and "nticks" not in x and not panel.x.categories:
+            x |= {"nticks": 5, "tickangle": 0}
+        y["automargin"] = True
         if panel.equal:
             y |= {"scaleanchor": self.x, "scaleratio": 1}
         self.layout[f"xaxis{self.x[1:]}"] = x
@@ -284,7 +321,7 @@ class _Drawn:
         """Return what the mouse shows of a mark, and what a click gives back."""
         found: dict[str, Any] = {"customdata": list(mark.keys or ())}
         if mark.hover is not None:
-            found["hovertext"] = [_text(one) for one in mark.hover]
+            found["hovertext"] = [_wrapped(one) for one in mark.hover]
             found["hovertemplate"] = "%{hovertext}<extra></extra>"
         return found
 
@@ -371,8 +408,12 @@ class _Drawn:
         place = {"x": middle, "y": mark.x} if mark.flat else {"x": mark.x, "y": middle}
         marker = {"size": 2, "color": palette.colour(mark.colour)}
         error = {"error_x" if mark.flat else "error_y": half}
+        line = {"color": palette.colour(mark.colour), "width": 2}  # what a legend shows
         return [
-            self.graphs.Scatter(**place, mode="markers", marker=marker, **error, **self._told(mark))
+            self.graphs.Scatter(
+                **place, mode="markers", marker=marker, **error, **self._told(mark)
+            ),
+            self.graphs.Scatter(x=[None], y=[None], mode="lines", line=line, hoverinfo="skip"),
         ]
 
     def _bars(self, mark: Any) -> list[Any]:

@@ -380,7 +380,8 @@ class Chart(Record):
         """Return a matplotlib Figure. It shows itself in a notebook."""
         from .by_matplotlib import figure_of
 
-        return figure_of(self)
+        figure: Figure = figure_of(self)
+        return figure
 
     def plotly(self) -> PlotlyFigure:
         """Return a plotly Figure."""

@@ -29,13 +29,13 @@ def check(name: str, path: Any) -> str:
     """
     from ..base.checks import path_of, writable
 
-    path = path_of(name, path)
-    if not path.endswith(PICTURES):
-        raise ArgumentError(f"{name} must end in one of {', '.join(PICTURES)}, got {path!r}")
-    path = writable(name, path)
-    home = "plotly.graph_objects" if path.endswith(".html") else "matplotlib.figure"
+    given = path_of(name, path)
+    if not given.endswith(PICTURES):
+        raise ArgumentError(f"{name} must end in one of {', '.join(PICTURES)}, got {given!r}")
+    writable(name, given)
+    home = "plotly.graph_objects" if given.endswith(".html") else "matplotlib.figure"
     require(name, "plot", home)
-    return path
+    return given
 
 
 def save(chart: Chart, path: str | os.PathLike[str]) -> None:

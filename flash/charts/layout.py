@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .chart import Chart, Mark, Panel
+    from .chart import Chart, Panel
 
     Floats = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ def upright(axis: Axis, values: Floats) -> Upright:
 
     if axis.categories is not None:
         ends = (-0.5, len(axis.categories) - 0.5)
-        marks = list(enumerate(axis.categories))
+        marks = [(float(place), one) for place, one in enumerate(axis.categories)]
     else:
         some = values[np.isfinite(values)]
         low, high = (float(some.min()), float(some.max())) if len(some) else (0.0, 1.0)
@@ -120,7 +120,8 @@ def laid(chart: Chart, most: int | None = None, told: int | None = None) -> Char
     notes = _Notes()
     panels = [_panel(one, given, notes, most) for one in chart.panels]
     if told is not None:
-        marks = [mark for one in panels for mark in one.marks if getattr(mark, "hover", None)]
+        marks: list[Any] = [mark for one in panels for mark in one.marks]
+        marks = [mark for mark in marks if getattr(mark, "hover", None)]
         if sum(len(mark.keys) for mark in marks) > told:
             panels = [one.replace(marks=[_silent(mark) for mark in one.marks]) for one in panels]
     panels = [one.replace(marks=[_worded(mark) for mark in one.marks]) for one in panels]
@@ -184,9 +185,9 @@ def _colours(chart: Chart) -> dict[str, int]:
     marks: list[Any] = [mark for panel in chart.panels for mark in panel.marks]
     said: dict[str, int] = {}
     for mark in marks:
-        own = getattr(mark, "colour", None)
-        if own is not None and getattr(mark, "name", ""):
-            said.setdefault(mark.name, own)
+        own, name = getattr(mark, "colour", None), getattr(mark, "name", "")
+        if own is not None and name:
+            said.setdefault(name, own)
     free = (place for place in range(10**6) if place not in {*said.values()})
     for mark in marks:
         name = getattr(mark, "name", "")
@@ -217,15 +218,20 @@ def _panel(panel: Panel, given: dict[str, int], notes: _Notes, most: int | None)
     return panel.replace(marks=tuple(done), x=axes["x"], y=axes["y"], second=axes["second"])
 
 
+def _is(mark: Any, *kinds: type) -> bool:
+    """Return whether a mark is of a kind. (A checker holds it for one with arrays thereby.)"""
+    return isinstance(mark, kinds)
+
+
 def _called(mark: Any) -> str:
     return f"{mark.name}: " if mark.name else ""
 
 
-def _arrays(mark: Mark, given: dict[str, int]) -> Any:
+def _arrays(mark: Any, given: dict[str, int]) -> Any:
     """Return a mark with arrays for its numbers and with its colour decided."""
     import numpy as np
 
-    if isinstance(mark, Parallel):
+    if _is(mark, Parallel):
         return mark.replace(columns=[np.asarray(one, dtype=float) for one in mark.columns])
     changes: dict[str, Any] = {}
     if mark.colour is None:
@@ -235,17 +241,17 @@ def _arrays(mark: Mark, given: dict[str, int]) -> Any:
             value = getattr(mark, name)
             if value is not None:
                 changes[name] = np.asarray(value, dtype=float)
-    place = changes.get("colour", mark.colour)
-    if isinstance(mark, Points) and mark.symbol is None:
+    place: Any = changes.get("colour", mark.colour)
+    if _is(mark, Points) and mark.symbol is None:
         changes["symbol"] = palette.symbol(place)
-    if isinstance(mark, (Line, Links, Rule)) and mark.dash is None:
+    if _is(mark, Line, Links, Rule) and mark.dash is None:
         changes["dash"] = "solid" if place == GREY else palette.dash(place)
     return mark.replace(**changes)
 
 
 def _values(mark: Any, axis: str) -> Iterator[Floats]:
     """Yield the numbers of a mark along an axis: "x", "y" or "second"."""
-    if isinstance(mark, Rule):
+    if _is(mark, Rule):
         import numpy as np
 
         if axis == ("x" if mark.upright else "y"):
@@ -263,16 +269,16 @@ def _values(mark: Any, axis: str) -> Iterator[Floats]:
         if value is None:
             continue
         yield value
-        if isinstance(mark, Bars) and name == "places":
+        if _is(mark, Bars) and name == "places":
             yield value - mark.width / 2.0
             yield value + mark.width / 2.0
-        if isinstance(mark, Bars) and name == "lengths" and mark.start is not None:
+        if _is(mark, Bars) and name == "lengths" and mark.start is not None:
             yield mark.start + value
 
 
 def _on_log(mark: Any, axes: dict[str, Any]) -> Any:
     """Return bars that begin at the end of a logarithmic axis, where 0 is not."""
-    if not isinstance(mark, Bars):
+    if not _is(mark, Bars):
         return mark
     axis = axes[_across(mark, "x" if mark.flat else "y")]
     if axis is None or not axis.log:
@@ -334,7 +340,7 @@ def _drawable(mark: Any, logs: tuple[bool, bool]) -> tuple[Any, int]:
     import numpy as np
 
     flat = getattr(mark, "flat", False)
-    bars = isinstance(mark, Bars)  # a bar on a logarithmic axis begins at its end
+    bars = _is(mark, Bars)  # a bar on a logarithmic axis begins at its end
     good: Any = True
     gaps: Any = False
     for names, log in zip(along[:2], (logs[1], logs[0]) if flat else logs, strict=True):
@@ -348,8 +354,8 @@ def _drawable(mark: Any, logs: tuple[bool, bool]) -> tuple[Any, int]:
                 good = good & (value > 0.0)
     if np.all(good):
         return mark, 0
-    if isinstance(mark, (Line, Band)):  # it is parted there
-        low, high = (("y",), ("y",)) if isinstance(mark, Line) else (("low",), ("high",))
+    if _is(mark, Line, Band):  # it is parted there
+        low, high = (("y",), ("y",)) if _is(mark, Line) else (("low",), ("high",))
         parted = {name: np.where(good, getattr(mark, name), np.nan) for name in {*low, *high}}
         return mark.replace(**parted), int(np.sum(~good & ~gaps))
     return _picked(mark, np.flatnonzero(good)), int(np.sum(~good))
@@ -357,15 +363,19 @@ def _drawable(mark: Any, logs: tuple[bool, bool]) -> tuple[Any, int]:
 
 def _picked(mark: Any, some: NDArray[np.int64]) -> Any:
     """Return a mark with some of its points."""
+    import numpy as np
+
     changes: dict[str, Any] = {}
     n = len(getattr(mark, ALONG[type(mark)][0][0]))
     for names in ALONG[type(mark)]:
         for name in names:
             value = getattr(mark, name)
-            if value is not None and getattr(value, "ndim", 0):
+            if value is not None and np.ndim(value):
                 changes[name] = value[some]
-    if hasattr(mark, "hover") and callable(mark.hover):
-        changes["hover"] = _Of(mark.hover, some)
+    hover: Any = getattr(mark, "hover", None)
+    if callable(hover):
+        asked: Any = hover
+        changes["hover"] = _Of(asked, some)
     for name in TEXTS:
         value = getattr(mark, name, None)
         if value is not None and not callable(value):
@@ -389,7 +399,7 @@ def _few(mark: Any, logs: tuple[bool, bool], notes: _Notes, most: int | None) ->
     """Return a mark with the points that are drawn."""
     import numpy as np
 
-    if isinstance(mark, Parallel):
+    if _is(mark, Parallel):
         n = len(mark.columns[0]) if mark.columns else 0
         limit = mark.most if most is None else min(mark.most, most)
         if n > limit:
@@ -397,13 +407,13 @@ def _few(mark: Any, logs: tuple[bool, bool], notes: _Notes, most: int | None) ->
             some = np.linspace(0, n - 1, limit).round().astype(int)
             mark = mark.replace(columns=[one[some] for one in mark.columns])
         return mark
-    if isinstance(mark, (Points, Line)):
+    if _is(mark, Points, Line):
         n = len(mark.x)
         limit = max(6, mark.most if most is None else min(mark.most, most))
         if n > limit and not np.isnan(mark.y).any():
             some = thinned(mark.x, mark.y, limit, log=logs)
             mark = _picked(mark, some)
-            notes.thin("points" if isinstance(mark, Points) else "points of lines", len(some), n)
+            notes.thin("points" if _is(mark, Points) else "points of lines", len(some), n)
     along = ALONG.get(type(mark))
     if along is None or not hasattr(mark, "hover"):
         return mark
@@ -433,14 +443,14 @@ def _shaded(marks: list[Any], notes: _Notes) -> list[Any]:
     shown: set[str] = set()
     done = []
     for mark in marks:
-        if isinstance(mark, Points) and mark.weight is not None and len(mark.weight):
+        if _is(mark, Points) and mark.weight is not None and len(mark.weight):
             axis = mark.weights or Axis()
             low, high = weights[axis.label]
             mark = mark.replace(weight=_diameters(mark, low, high))
             ends = f"{plain(float(f'{low:.4g}'))} to {plain(float(f'{high:.4g}'))}"
             text = f"the larger a point, the more {axis.title}: {ends} {axis.unit}"
             notes.said.append(text.rstrip())
-        if isinstance(mark, Points) and mark.shade is not None and len(mark.shade):
+        if _is(mark, Points) and mark.shade is not None and len(mark.shade):
             axis = mark.scale or Axis()
             low, high = shades[axis.label]
             axis = axis.replace(log=axis.log and low > 0.0, hidden=axis.label in shown)
@@ -460,7 +470,7 @@ def _common(marks: Sequence[Any], values: str, axis: str) -> dict[str, tuple[flo
 
     found: dict[str, list[Any]] = {}
     for mark in marks:
-        own = getattr(mark, values) if isinstance(mark, Points) else None
+        own = getattr(mark, values) if _is(mark, Points) else None
         if own is not None and np.isfinite(own).any():
             label = (getattr(mark, axis) or Axis()).label
             found.setdefault(label, []).append(own[np.isfinite(own)])
@@ -485,11 +495,11 @@ def _placed(marks: Sequence[Any]) -> list[Any]:
     """Return marks with bars beside or onto each other, as one width and start for each bar."""
     import numpy as np
 
-    beside = [one for one in marks if isinstance(one, Bars) and one.how == "beside"]
+    beside = [one for one in marks if _is(one, Bars) and one.how == "beside"]
     ends: dict[tuple[bool, bool, float], tuple[float, float]] = {}
     done, number = [], 0
     for mark in marks:
-        if not isinstance(mark, Bars):
+        if not _is(mark, Bars):
             done.append(mark)
             continue
         width = np.broadcast_to(np.asarray(mark.width, dtype=float), mark.places.shape)

@@ -90,11 +90,11 @@ def _tell(root: Element, chart: Chart) -> None:
     """Write what points are where the mouse can ask for it, if they are few."""
     from .by_matplotlib import GID
 
-    told = [
-        (f"{GID}{number}-{order}", mark.hover)
+    told: list[tuple[str, list[str]]] = [
+        (f"{GID}{number}-{order}", hover)
         for number, panel in enumerate(chart.panels)
         for order, mark in enumerate(panel.marks)
-        if getattr(mark, "hover", None)
+        if (hover := getattr(mark, "hover", None))
     ]
     if not told:
         return

@@ -40,8 +40,8 @@ def thinned(
     places = [
         _shares(np.asarray(one, dtype=float), own) for one, own in zip((x, y), log, strict=True)
     ]
-    ends = [0, n - 1, *(f(one) for one in places for f in (np.argmin, np.argmax))]
-    ends = np.unique(np.asarray(ends, dtype=np.int64))
+    corners = [int(f(one)) for one in places for f in (np.argmin, np.argmax)]
+    ends: NDArray[np.int64] = np.unique(np.array([0, n - 1, *corners], dtype=np.int64))
     some = np.arange(n)
     if n > MANY:  # one point of each of the smallest cells: all others lie with one of them
         some = np.union1d(_first(places, FINEST), ends)

@@ -7,6 +7,7 @@ from ..errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..charts.chart import Mark
     from .front import ChoiceFront
 
 __all__ = ["chart_of"]
@@ -31,7 +32,7 @@ def chart_of(front: ChoiceFront) -> Chart:
         raise ArgumentError(f"plot(): there is no point: {front.status}, {front.message}")
     x, y = zip(*(one.values for one in front.points), strict=True)
     title = f"{len(x):,} point{'s' * (len(x) != 1)}" + ("" if front.proven else ", not proven")
-    marks = [
+    marks: list[Mark] = [
         Line(x, y, colour=GREY, steps="after", width=0.8),
         Points(x, y, hover=lambda i: hover(front, i)),
     ]
@@ -40,7 +41,8 @@ def chart_of(front: ChoiceFront) -> Chart:
         for name, greatest in zip(front.objectives, front.greatest, strict=True)
         if greatest
     ]
-    return Chart(title, [Panel(marks, *map(Axis, front.objectives))], notes=notes)
+    across, up = map(Axis, front.objectives)
+    return Chart(title, [Panel(marks, across, up)], notes=notes)
 
 
 def hover(front: ChoiceFront, i: int) -> str:

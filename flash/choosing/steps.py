@@ -23,21 +23,27 @@ __all__ = ["chart_of", "charts_of"]
 
 BEYOND = 0.2  # of the range: how far the last step is drawn
 LISTED = 12  # groups that the mouse tells of an answer
-FEW = 40  # groups of a problem whose page has the steps, for they take a front
+PAGE_S = 2.0  # for the steps of a page, which take a front: what takes longer is left out
 
 
 def charts_of(result: ChoiceResult) -> list[Chart]:
     """Return the charts of an answer's page: the steps of its first limit, where that is quick."""
     asked = result.asked
-    if asked is None or result.choices is None or len(result.choices) > FEW:
+    if asked is None or result.choices is None:
         return []
     sums = [one for one in asked.conditions if limit_of(one) is not None]
     if not sums or asked.goals[0].kind == "product":
         return []
-    return [chart_of(result, sums[0].text)]
+    try:
+        found = chart_of(result, sums[0].text, PAGE_S)
+    except ArgumentError:  # nothing was found so soon
+        return []
+    return [found] if ", exact;" in found.notes[0] else []
 
 
-def chart_of(result: ChoiceResult, condition: str | None) -> Chart:
+def chart_of(
+    result: ChoiceResult, condition: str | None, time_limit_s: float = float("inf")
+) -> Chart:
     """Return the chart of ``answer.plot(condition=...)``."""
     one = _asked(result, condition)
     asked = result.asked
@@ -49,7 +55,7 @@ def chart_of(result: ChoiceResult, condition: str | None) -> Chart:
     own = row.own if upper else {key: -weight for key, weight in row.own.items()}
     needed = Goal(one.text, "sum", not upper, Row(terms, own, "<=", Fraction(0)), {})
     others = [other for other in asked.conditions if other is not one]
-    front = front_of_goals(asked.problem, others, [goal, needed])
+    front = front_of_goals(asked.problem, others, [goal, needed], time_limit_s)
     if not front.points:
         raise ArgumentError(f"there are no steps: {front.message}")
     offset = float(row.offset or 0)

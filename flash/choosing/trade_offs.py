@@ -75,10 +75,13 @@ def find_front(
 
 
 def front_of_goals(
-    problem: ChoiceProblem, conditions: list[Condition], goals: list[Goal]
+    problem: ChoiceProblem,
+    conditions: list[Condition],
+    goals: list[Goal],
+    time_limit_s: float = INF,
 ) -> ChoiceFront:
     """Find the front of objectives that are read already, sums and peaks, within conditions."""
-    search = _Search(problem, conditions, goals, perf_counter(), INF, None)
+    search = _Search(problem, conditions, goals, perf_counter(), time_limit_s, None)
     search.run()
     return search.front()
 

@@ -71,11 +71,13 @@ class Kept:
                     return self._found[key]
             try:
                 value = make()
-            finally:
+            except BaseException:
                 with self._lock:
                     self._making.pop(key, None)
+                raise
             with self._lock:
                 self._found[key] = value
+                self._making.pop(key, None)
                 while len(self._found) > self._most:
                     self._found.popitem(last=False)
             return value

@@ -28,7 +28,7 @@ from .shown import (
     Slider,
 )
 from .source import REFUSED, Source, said
-from .state import State
+from .state import State, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,14 +168,14 @@ class ChoiceSource(Source):
         first = next((one for one in self.problem.metrics if one in self._greatest), None)
         return first or self.problem.metrics[0]
 
-    def _where(self, state: State) -> list[str]:
-        limits = [self._condition(name, value) for name, value in state.budgets.items()]
-        return limits + list(state.where)
+    def _where(self, state: State, budgets: Mapping[str, float] | None = None) -> list[str]:
+        own = state.budgets if budgets is None else budgets
+        return [self._condition(name, value) for name, value in own.items()] + list(state.where)
 
     @staticmethod
     def _condition(budget: str, value: float) -> str:
         sign = ">=" if budget.startswith("min_") else "<="
-        return f"{budget[len('max_') :]} {sign} {value!r}"
+        return f"{budget[len('max_') :]} {sign} {written(value)}"
 
     def choose(self, state: State) -> ChoiceResult:
         """Return what `flash.choose` gives for a state, within ten seconds."""
@@ -278,7 +278,7 @@ class ChoiceSource(Source):
             names = [one.name for one in goals if one.greatest == up]
             if names:
                 given[keyword] = names
-        where = self._where(state)
+        where = self._where(state, self._parted(state.budgets, goals)[0])
         if where:
             given["where"] = where
         return given
@@ -294,7 +294,8 @@ class ChoiceSource(Source):
         answer = self._answer(state, "", request)
         metrics = answer.result.metrics if answer.found else None
         here = None if metrics is None else {one.name: metrics[one.name] for one in goals}
-        return choices_view(found, state, request, goals, here)
+        limits = self._parted(state.budgets, goals)[1]
+        return choices_view(found, state, request, goals, here).replace(limits=limits)
 
     def go(self, state: State, place: int) -> State:
         front = self.whole_front(state)
@@ -306,12 +307,13 @@ class ChoiceSource(Source):
     def _reached(self, point: ChoicePoint, state: State, goals: Sequence[Goal]) -> State:
         """Return the state whose answer has a point's values."""
         first, *others = goals
+        none = dict.fromkeys((f"max_{first.name}", f"min_{first.name}"))
         objective = {} if first.name == self._main() else {first.name: 1.0}
         exact = {
             f"{'min' if one.greatest else 'max'}_{one.name}": point.metrics[one.name]
             for one in others
         }
-        found = state.with_budgets(exact).replace(objective=objective)
+        found = state.with_budgets({**none, **exact}).replace(objective=objective)
         # sums are exact, and told as the nearest double: a limit may lie just below what it was
         for _ in range(2):
             metrics = self.choose(found).metrics
@@ -357,8 +359,8 @@ class ChoiceSource(Source):
             first = f"import flash\n\nproblem = {made}"
         else:
             first = f"import flash\n\nproblem = flash.ChoiceProblem.from_json({self._path!r})"
-        told = ", ".join(["problem", *[f"{name}={value!r}" for name, value in given.items()]])
-        return f"{first}\nflash.{function}({told})"
+        words = ", ".join(["problem", *[f"{name}={value!r}" for name, value in given.items()]])
+        return f"{first}\nflash.{function}({words})"
 
     def python(self, state: State) -> str:
         return self._call("choose", self.asked(state))
@@ -432,13 +434,13 @@ def parts_of(
 
 def _binds(result: ChoiceResult, text: str, one: Mapping[str, float], free: State) -> Binds:
     name = result.objective_name
-    told = f"{text} binds"
+    why = f"{text} binds"
     then = one.get("then")
     if "next" in one and then is not None:
-        told += f": {_eased(text, one['next'])} gives {name} {then:.6g}"
+        why += f": {_eased(text, one['next'])} gives {name} {then:.6g}"
     if "unlimited" in one:
-        told += f"; without it {name} {one['unlimited']:.6g}"
-    return Binds(text, told, then, one.get("unlimited"), None, free)
+        why += f"; without it {name} {one['unlimited']:.6g}"
+    return Binds(text, why, then, one.get("unlimited"), None, free)
 
 
 def _conflict(some: Sequence[str]) -> str:
@@ -454,17 +456,17 @@ def _eased(text: str, value: float) -> str:
 def _joined(words: Sequence[str], asked: Mapping[str, Any]) -> str:
     import json
 
-    told = list(words)
+    every = list(words)
     for name in ("minimize", "maximize"):
         if name in asked:
             value = asked[name]
             if isinstance(value, dict):
-                told.append(f"--{name}={json.dumps(value)}")
+                every.append(f"--{name}={json.dumps(value)}")
             else:
                 some = [value] if isinstance(value, str) else value
-                told += [f"--{name}", ",".join(some)]
-    told += [f"--where={one}" for one in asked.get("where", ())]
-    return " ".join(map(quote, told))
+                every += [f"--{name}", ",".join(some)]
+    every += [f"--where={one}" for one in asked.get("where", ())]
+    return " ".join(map(quote, every))
 
 
 def choices_view(
@@ -518,11 +520,11 @@ def choices_view(
 
 
 def _text(point: ChoicePoint) -> str:
-    costs = ", ".join(f"{name} {quantity(value)}" for name, value in point.metrics.items())
-    told = [f"{group} {option}" for group, option in point.choices.items() if option is not None]
-    more = [f"and {len(told) - 24:,} more"] if len(told) > 24 else []
-    told = told[:24] + more
-    return "\n".join([costs, *[", ".join(told[i : i + 6]) for i in range(0, len(told), 6)]])
+    costs = [f"{name} {quantity(value)}" for name, value in point.metrics.items()]
+    some = [f"{group} {option}" for group, option in point.choices.items() if option is not None]
+    more = [f"and {len(some) - 24:,} more"] if len(some) > 24 else []
+    some = some[:24] + more
+    return "\n".join([*costs, *[", ".join(some[i : i + 4]) for i in range(0, len(some), 4)]])
 
 
 def choices_file(what: str, stem: str, answer: Any, front: Any) -> File:

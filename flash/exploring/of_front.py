@@ -16,10 +16,19 @@ from ..results.screen import count, quantity
 from .cloud import Kept, meets
 from .exporting import EXPORTS, file_of
 from .of_choices import choices_file, choices_view, parts_of
-from .of_result import answer_of, called, changed, cost_of, explained_of, objective_of, text_of
+from .of_result import (
+    QUANTISED_DEGREE,
+    answer_of,
+    called,
+    changed,
+    cost_of,
+    explained_of,
+    objective_of,
+    text_of,
+)
 from .shown import Answer, Binds, Change, Explained, File, FrontView, Goal, Measure, Slider
 from .source import REFUSED, Source, said
-from .state import State
+from .state import State, written
 from .views import view_of
 
 TYPE_CHECKING = False
@@ -54,6 +63,7 @@ class FrontSource(Source):
         self._path = None if isinstance(front, ParetoFront) else os.fspath(front)
         whole: ParetoFront = front if self._path is None else ParetoFront.from_json(self._path)
         self.whole = whole
+        self.first = min(3, len(whole.objectives))
         family, target = whole.space.family, whole.target.name
         title = f"a front of {family} on {target}"
         super().__init__(title, f"front~{family}~{target}~{'~'.join(whole.objectives)}")
@@ -78,11 +88,11 @@ class FrontSource(Source):
             raise ArgumentError("; ".join(wrong))
 
     def _made_within(self) -> list[str]:
-        told = [
+        within = [
             f"{called(name)} {text_of(LIMITED[name], value)}"
             for name, value in self.whole.budgets.items()
         ]
-        return told + list(self.whole.where)
+        return within + list(self.whole.where)
 
     def _further(self) -> list[str]:
         return [one for one in LABELS if one in self.whole.metrics and one != "accuracy"
@@ -91,7 +101,8 @@ class FrontSource(Source):
     def _goal(self, name: str) -> Goal:
         label = LABELS[name]
         if name == "accuracy" and not self.whole.predicted:
-            label = "NN-Degree"
+            quantised = self.whole.score_name != "nn_degree"
+            label = QUANTISED_DEGREE if quantised else "NN-Degree"
         return Goal(name, label, UNITS.get(name, ""), name == "accuracy", self.targets)
 
     def _limited(self) -> list[str]:
@@ -182,23 +193,26 @@ class FrontSource(Source):
 
         target, goals = self.targets[0], self._goals(state, self.targets[0])
         try:
-            budgets = state.budgets_on(target)
+            others, limits = self._parted(state.budgets_on(target), goals)
             names = {one.keyword for one in self.sliders}
-            inside = meets(self.whole, {k: v for k, v in budgets.items() if k in names})
+            inside = meets(self.whole, {k: v for k, v in others.items() if k in names})
             answer = self._answer(state, target, request)
             here = None
             if answer.found:
                 here = {one.name: _value(answer.result, one.name) for one in goals}
             view = view_of(
                 self.whole, state, target, request, goals, here, (), np.flatnonzero(inside)
-            )
+            ).replace(limits=limits)
         except REFUSED as error:
             return FrontView(target, state, request, goals, error=said(error))
         drawn = {one.name for one in goals}
-        if drawn != set(self.whole.objectives):
-            every = ", ".join(self._goal(one).label for one in self.whole.objectives)
-            view = view.replace(message=f"{view.message}; a front of {every}, seen from here")
-        return view
+        if drawn == set(self.whole.objectives):
+            return view
+        every = ", ".join(self._goal(one).label for one in self.whole.objectives)
+        why = f"{view.message}; by {every}, which are not the objectives drawn"
+        if drawn - set(self.whole.objectives):
+            why += ": points of theirs may be missing"
+        return view.replace(message=why, exact=False)
 
     def go(self, state: State, place: int) -> State:
         if not 0 <= place < len(self.whole):
@@ -232,14 +246,14 @@ class FrontSource(Source):
         for name, value in state.budgets_on(self.targets[0]).items():
             merged[name] = min(value, merged.get(name, value))
         for name, value in merged.items():
-            words += ["--" + name.replace("_", "-"), repr(value)]
+            words += ["--" + name.replace("_", "-"), written(value)]
         words += [f"--where={one}" for one in whole.where]
         return " ".join(map(quote, words))
 
     def python(self, state: State) -> str:
         given = state.budgets_on(self.targets[0])
-        told = ", ".join(f"{name}={value!r}" for name, value in given.items())
-        return f"{self.front_python(state)}\nfront.at({told})"
+        words = ", ".join(f"{name}={written(value)}" for name, value in given.items())
+        return f"{self.front_python(state)}\nfront.at({words})"
 
     def front_python(self, state: State) -> str:
         where = shown(self._path) if self._path is not None else "..."
@@ -420,12 +434,14 @@ class ChoiceFrontSource(Source):
     def front(self, state: State, request: int = 0) -> FrontView:
         goals = self._goals(state, "")
         try:
-            some = self._within(state.budgets)
+            others, limits = self._parted(state.budgets, goals)
+            some = self._within(others)
             place = self.at(state)
             here = None
             if place is not None:
                 here = {one.name: self._values[one.name][place].item() for one in goals}
-            return choices_view(self.whole, state, request, goals, here, self._values, some)
+            view = choices_view(self.whole, state, request, goals, here, self._values, some)
+            return view.replace(limits=limits)
         except REFUSED as error:
             return FrontView("", state, request, goals, error=said(error))
 

@@ -7,6 +7,7 @@ import re
 from ..base.names import LABELS, LIMITED, UNITS
 from ..results.screen import (
     costs_of,
+    ends_of,
     headline,
     network_parts,
     percent_of,
@@ -27,16 +28,20 @@ if TYPE_CHECKING:
     from .state import State
 
 __all__ = [
+    "QUANTISED_DEGREE",
     "answer_of",
     "called",
     "changed",
     "cost_of",
+    "eased",
     "explained_of",
     "hover_of",
     "objective_of",
     "text_of",
+    "worded",
 ]
 
+QUANTISED_DEGREE = "quantised NN-Degree"  # as a reader calls it
 NOTHING_FITS = "No network meets the budgets"
 NUMBER = re.compile(r"(<=|>=|<|>|==)\s*[-+.\w]+\s*$")
 
@@ -80,8 +85,8 @@ def answer_of(
         found=found,
         proven=result.proven,
         status=result.status,
-        headline=said,
-        proof=proof_line(result),
+        headline=worded(said),
+        proof=worded(proof_line(result)),
         measures=tuple(_scores(result) + _costs(result)),
         parts=tuple(parts),
         objective=result.objective,
@@ -89,6 +94,13 @@ def answer_of(
         elapsed_s=result.elapsed_s,
         result=result,
     )
+
+
+def worded(text: str) -> str:
+    """Return a text in which NN-Degree at the bits chosen is called as a reader calls it."""
+    for name in ("quantised nn_degree", "quantised_nn_degree"):
+        text = text.replace(name, QUANTISED_DEGREE)
+    return text
 
 
 def _scores(result: SearchResult[Any]) -> list[Measure]:
@@ -124,12 +136,8 @@ def _measure(
     ends = None if result.costs is not None else (result.intervals or {}).get(name)
     said = ""
     if ends is not None:
-        low, high = ends
-        said = (
-            f"{100 * low:.1f} to {100 * high:.1f} %"
-            if name == "accuracy"
-            else f"{low:.4g} to {high:.4g}"
-        )
+        low, high = ends_of(ends, name)
+        said = f"{low.removesuffix(' %')} to {high}"
     share, of = None, ""
     if limit is not None and name == "accuracy":
         of = f"at least {text_of(name, limit)}"
@@ -173,7 +181,7 @@ def objective_of(name: str, value: float | None) -> str:
         return ""
     if name == "accuracy":
         return f"accuracy {100 * value:.2f} %"
-    return f"{'NN-Degree' if name == 'nn_degree' else name} {value:.6g}"
+    return f"{'NN-Degree' if name == 'nn_degree' else worded(name)} {value:.6g}"
 
 
 def _binds(
@@ -264,7 +272,7 @@ def hover_of(space: Any, x: Any) -> list[str]:
     if space.numbering is not None:
         for k in range(len(x)):
             told = [f"{name} {_value(one[k])}" for name, one in columns.items() if _is(one[k])]
-            texts.append("\n".join(", ".join(told[i : i + 6]) for i in range(0, len(told), 6)))
+            texts.append("\n".join(", ".join(told[i : i + 4]) for i in range(0, len(told), 4)))
         return texts
     cells: dict[str, dict[str, list[Any]]] = {}
     for name, column in columns.items():

@@ -17,12 +17,12 @@ from ..searching import search
 from ..spaces.named import block_space
 from .cloud import LIVE_S, Fronts, Kept
 from .exporting import EXPORTS, file_of
-from .of_result import answer_of, called, cost_of, explained_of
+from .of_result import QUANTISED_DEGREE, answer_of, called, cost_of, explained_of
 from .shown import Answer, Explained, File, FrontView, Goal, Slider
 from .source import REFUSED, Source, said
-from .state import State
+from .state import State, written
 from .trained import read
-from .views import offers_of, view_of
+from .views import named, offers_of, view_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -253,10 +253,10 @@ class SpaceSource(Source):
             As `flash.pareto`.
         """
         target = self._target(state)
-        goals = [one.name for one in self._goals(state, target)]
+        goals = self._goals(state, target)
         return self._fronts[target].front(
-            goals,
-            state.budgets_on(target),
+            [one.name for one in goals],
+            self._parted(state.budgets_on(target), goals)[0],
             where=state.where,
             codesign=state.codesign,
             epsilon=state.epsilon,
@@ -271,16 +271,19 @@ class SpaceSource(Source):
         except REFUSED as error:
             return FrontView(target, state, request, goals, error=said(error))
         answer = self._answer(state, target, request)
+        goals = named(goals, found)
         here = None if not answer.found else _values(answer.result, goals)
         trained = self.trained.get(target, ())
-        view = view_of(found, state, target, request, goals, here, trained)
+        view = view_of(found, state, target, request, goals, here, trained).replace(
+            limits=self._parted(state.budgets_on(target), goals)[1]
+        )
         if found.complete:
             return view
-        told = f"the exact front takes longer than {LIVE_S:g} s: {found.message}"
+        why = f"the exact front takes longer than {LIVE_S:g} s: {found.message}"
         if by_points(state, target, self._on[target]):
-            told += "; under conditions, and budgets on memory, each point is a search of its own"
-            return view.replace(message=told)
-        return view.replace(message=told, offers=offers_of(state))
+            why += "; under conditions, and budgets on memory, each point is a search of its own"
+            return view.replace(message=why)
+        return view.replace(message=why, offers=offers_of(state))
 
     def go(self, state: State, place: int) -> State:
         front = self.whole_front(state)
@@ -290,6 +293,9 @@ class SpaceSource(Source):
         goals = list(front.objectives)
         wanted = "accuracy" if "accuracy" in goals else goals[0]
         budgets: dict[str, float | None] = {}
+        for name in state.budgets:
+            if name.partition("@")[0] in ("min_accuracy", "min_nn_degree"):
+                budgets[name] = None  # the point may lie below it
         for name in goals:
             if name != wanted:
                 value = front.metrics[name][place].item()
@@ -330,10 +336,10 @@ class SpaceSource(Source):
             return ""
         words += _options(state.budgets_on(target))
         if state.objective:
-            factors = [f"{name}={value!r}" for name, value in state.objective.items()]
+            factors = [f"{name}={written(value)}" for name, value in state.objective.items()]
             words += ["--objective", ",".join(factors)]
         if state.confidence is not None:
-            words += ["--confidence", repr(state.confidence)]
+            words += ["--confidence", written(state.confidence)]
         if state.codesign:
             words.append("--codesign")
         return _joined(words + _conditions(state.where))
@@ -343,12 +349,13 @@ class SpaceSource(Source):
         words = self._head("pareto", target)
         if not words:
             return ""
-        words += ["--objectives", ",".join(one.name for one in self._goals(state, target))]
-        words += _options(state.budgets_on(target))
+        goals = self._goals(state, target)
+        words += ["--objectives", ",".join(one.name for one in goals)]
+        words += _options(self._parted(state.budgets_on(target), goals)[0])
         if state.codesign:
             words.append("--codesign")
         if state.epsilon:
-            words += ["--epsilon", repr(state.epsilon)]
+            words += ["--epsilon", written(state.epsilon)]
         return _joined(words + _conditions(state.where))
 
     def _call(self, function: str, target: str, given: Mapping[str, Any], *places: str) -> str:
@@ -357,9 +364,9 @@ class SpaceSource(Source):
         own = dict(given)
         if self.predictor is not None:
             own["predictor"] = self._predictor_word or "predictor"
-        told = [self._space_code, device, *places]
-        told += [f"{name}={value!r}" for name, value in own.items()]
-        return f"flash.{function}({', '.join(told)})"
+        words = [self._space_code, device, *places]
+        words += [f"{name}={value_of(value)}" for name, value in own.items()]
+        return f"flash.{function}({', '.join(words)})"
 
     def python(self, state: State) -> str:
         calls = [self._call("search", one, self.asked(state, one)) for one in self.targets]
@@ -367,13 +374,25 @@ class SpaceSource(Source):
 
     def front_python(self, state: State) -> str:
         target = self._target(state)
-        given = self.asked(state, target)
-        for name in ("objective", "confidence"):
-            given.pop(name, None)
+        goals = self._goals(state, target)
+        _, limits = self._parted(state.budgets_on(target), goals)
+        given = {
+            name: value
+            for name, value in self.asked(state, target).items()
+            if name not in ("objective", "confidence") and name[len("max_") :] not in limits
+        }
         if state.epsilon:
             given["epsilon"] = state.epsilon
-        goals = [one.name for one in self._goals(state, target)]
-        return f"import flash\n\n{self._call('pareto', target, given, repr(goals))}"
+        names = [one.name for one in goals]
+        return f"import flash\n\n{self._call('pareto', target, given, repr(names))}"
+
+    def _parted(
+        self, budgets: Mapping[str, float], goals: Sequence[Goal]
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        others, limits = super()._parted(budgets, goals)
+        if "min_nn_degree" in others and any(one.name == "accuracy" for one in goals):
+            limits["accuracy"] = others.pop("min_nn_degree")  # without a predictor the same
+        return others, limits
 
     def _further_budgets(self) -> tuple[str, ...]:
         return (*LIMITED, "min_nn_degree")  # whatever a link of a target that has more names
@@ -429,7 +448,9 @@ def _values(result: Any, goals: Sequence[Goal]) -> dict[str, float]:
     found: dict[str, float] = {}
     for one in goals:
         value = getattr(result, one.name)
-        if one.name == "accuracy" and value is None:
+        if one.label == QUANTISED_DEGREE:  # a result has it where it is what was maximised
+            value = result.objective if result.objective_name == "quantised nn_degree" else None
+        elif one.name == "accuracy" and value is None:
             value = result.nn_degree
         if value is not None:
             found[one.name] = value
@@ -441,7 +462,7 @@ def _options(budgets: Mapping[str, float]) -> list[str]:
     for name, value in budgets.items():
         if name.removeprefix("max_") in COUNTS:  # of an integer the same
             value = floor(value)
-        words += ["--" + name.replace("_", "-"), repr(value)]
+        words += ["--" + name.replace("_", "-"), written(value)]
     return words
 
 
@@ -451,6 +472,13 @@ def _conditions(where: Sequence[str]) -> list[str]:
 
 def _joined(words: Sequence[str]) -> str:
     return " ".join(map(quote, words))
+
+
+def value_of(value: Any) -> str:
+    """Return a value as Python is written."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name!r}: {written(one)}" for name, one in value.items()) + "}"
+    return written(value) if isinstance(value, float) else repr(value)
 
 
 def _path_of(given: Any) -> str | None:

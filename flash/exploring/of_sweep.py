@@ -21,7 +21,7 @@ from .exporting import csv_of
 from .of_result import answer_of, called, changed, cost_of, explained_of, text_of
 from .shown import Answer, Change, Explained, File, FrontView, Goal, Slider
 from .source import REFUSED, Source, said
-from .state import State
+from .state import State, written
 from .views import texts_of, thinned
 
 TYPE_CHECKING = False
@@ -271,13 +271,14 @@ class SweepSource(Source):
         return found
 
     def places(self, state: State) -> ndarray[Any, Any]:
-        """Return the numbers of the rows that no other betters, within a state's budgets."""
+        """Return the numbers of the rows that no other betters, within a state's budgets on what is
+        no objective."""
         import numpy as np
 
         from .skyline import best_of
 
         goals = self._goals(state, self.targets[0])
-        budgets = state.budgets_on(self.targets[0])
+        budgets = self._parted(state.budgets_on(self.targets[0]), goals)[0]
 
         def make() -> Any:
             some = np.flatnonzero(self._within(budgets))
@@ -301,8 +302,9 @@ class SweepSource(Source):
         goals = self._goals(state, target)
         try:
             budgets = state.budgets_on(target)
+            others, limits = self._parted(budgets, goals)
             best = self.places(state)
-            inside = np.flatnonzero(self._within(budgets))
+            inside = np.flatnonzero(self._within(others))
             columns = [self._value(one) for one in goals]
             some = best[thinned([one[best] for one in columns], len(best))]
             around = inside[thinned([one[inside] for one in columns], len(inside))]
@@ -332,6 +334,7 @@ class SweepSource(Source):
             exact=self._every,
             message=message,
             here=here,
+            limits=limits,
             cloud=_of(goals, columns, around),
             cloud_total=n,
         )
@@ -369,11 +372,12 @@ class SweepSource(Source):
 
     def python(self, state: State) -> str:
         budgets = state.budgets_on(self.targets[0])
-        told = [
-            f"rows[{name[len('max_') :]!r}] {'>=' if name.startswith('min_') else '<='} {value!r}"
+        masks = [
+            f"rows[{name[len('max_') :]!r}] "
+            f"{'>=' if name.startswith('min_') else '<='} {written(value)}"
             for name, value in budgets.items()
         ]
-        keep = f"[{' & '.join(f'({one})' for one in told)}]" if told else ""
+        keep = f"[{' & '.join(f'({one})' for one in masks)}]" if masks else ""
         costs = [one for one in (*COSTS, "index") if one in self._columns]
         ups = [False, *[True] * len(costs)]
         return (

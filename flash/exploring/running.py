@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..base.checks import flag, integer, is_list, public, real, shown, text
 from ..base.extras import require
+from ..base.record import Shown
 from ..errors import ArgumentError, ArgumentTypeError
 from .opening import opened
 from .state import State
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
+    from ..base.html import Part
     from ..choosing.front import ChoiceFront
     from ..choosing.problem import ChoiceProblem
     from ..fronts.front import ParetoFront
@@ -29,7 +31,7 @@ __all__ = ["Explorer", "explore", "state_of"]
 
 
 @public
-class Explorer:
+class Explorer(Shown):
     """A page that `flash.explore` serves: it ends with `close`, a ``with`` block, or the process.
 
     Attributes
@@ -57,6 +59,11 @@ class Explorer:
         query = source.start.to_query()
         self.address = f"http://{HOST}:{self._served.port}/" + (f"?{query}" if query else "")
         return self
+
+    def _parts(self) -> list[Part]:
+        from ..base.html import facts
+
+        return [self.title, facts({"open at": self.address})]
 
     def wait(self) -> None:
         """Wait until the page is closed; Ctrl-C closes it and goes on as KeyboardInterrupt."""

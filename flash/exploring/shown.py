@@ -318,6 +318,9 @@ class FrontView(Record):
         What it is, and how many of how many points are shown.
     knee : int or None
         Which of `places` is the recommended compromise.
+    limits : dict of str to float
+        The budgets on the objectives, by objective: lines on the drawing. The front is not cut by
+        them, so that a click leads to any of its points.
     here : dict of str to float, or None
         The objectives of the answer to the state: drawn on the front, or above it.
     trained : tuple of Trained
@@ -345,6 +348,7 @@ class FrontView(Record):
     exact: bool = False
     message: str = ""
     knee: int | None = None
+    limits: Mapping[str, float] = NOTHING
     here: Mapping[str, float] | None = None
     trained: tuple[Trained, ...] = ()
     offers: tuple[Change, ...] = ()

@@ -102,7 +102,8 @@ class Source:
         return tuple([self._cost(state, one) for one in self.targets])
 
     def front(self, state: State, request: int = 0) -> FrontView:
-        """Return the front of the state's objectives within its budgets, on its target."""
+        """Return the front of the state's objectives on its target, within its budgets on all else:
+        those on the objectives are `FrontView.limits`."""
         raise NotImplementedError
 
     def go(self, state: State, place: int) -> State:
@@ -177,6 +178,7 @@ class Source:
 
     def _known_budgets(self, budgets: Mapping[str, float], wrong: list[str]) -> dict[str, float]:
         keywords = {one.keyword for one in self.sliders} | set(self._further_budgets())
+        whole = {one.keyword for one in self.sliders if one.whole}
         found: dict[str, float] = {}
         for name, value in budgets.items():
             keyword, at, device = name.partition("@")
@@ -188,7 +190,7 @@ class Source:
             elif problem:
                 wrong.append(problem)
             else:
-                found[name] = value
+                found[name] = int(value) if keyword in whole and value == value // 1 else value
         return found
 
     def _known_goals(self, names: Sequence[str], wrong: list[str]) -> tuple[str, ...]:
@@ -241,6 +243,21 @@ class Source:
 
     def _cost(self, state: State, target: str) -> Cost | None:
         return None
+
+    def _parted(
+        self, budgets: Mapping[str, float], goals: Sequence[Goal]
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Return the budgets that a front is within, and by objective those on its objectives."""
+        names = {one.name for one in goals}
+        others: dict[str, float] = {}
+        limits: dict[str, float] = {}
+        for keyword, value in budgets.items():
+            metric = keyword[len("max_") :]
+            if metric in names:
+                limits[metric] = value
+            else:
+                others[keyword] = value
+        return others, limits
 
     def _further_budgets(self) -> tuple[str, ...]:
         """Return budgets that are accepted and have no slider."""

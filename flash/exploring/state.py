@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-__all__ = ["State", "is_budget"]
+__all__ = ["State", "is_budget", "written"]
 
 LONGEST = 100_000  # characters of a link
 DIGITS = 400  # of a number in one
+WHOLE = 1e15  # floats below it are written as the integers that they are
 NONE: Mapping[str, float] = MappingProxyType({})
 KNOWN = ("source", "target", "confidence", "codesign", "front", "epsilon", "where")
 WEIGHT = "weight_"
@@ -25,6 +26,16 @@ YES, NO = ("1", "true"), ("0", "false")
 def is_budget(name: str) -> bool:
     """Return whether a name is that of a budget: ``max_latency_ms``, ``min_accuracy``."""
     return name.startswith(("max_", "min_")) and len(name) > len("max_")
+
+
+def written(value: Any) -> str:
+    """Return a number as it is written in links and commands: in full, whole ones without a point.
+
+    Read again it is equal.
+    """
+    if isinstance(value, float) and value == value // 1 and abs(value) < WHOLE:
+        return str(int(value))
+    return repr(value)
 
 
 class State(Record):
@@ -102,16 +113,16 @@ class State(Record):
         pairs: list[tuple[str, str]] = []
         if self.source:
             pairs.append(("source", self.source))
-        pairs += [(name, repr(value)) for name, value in self.budgets.items()]
-        pairs += [(WEIGHT + name, repr(value)) for name, value in self.objective.items()]
+        pairs += [(name, written(value)) for name, value in self.budgets.items()]
+        pairs += [(WEIGHT + name, written(value)) for name, value in self.objective.items()]
         if self.confidence is not None:
-            pairs.append(("confidence", repr(self.confidence)))
+            pairs.append(("confidence", written(self.confidence)))
         if self.codesign:
             pairs.append(("codesign", "1"))
         pairs += [("where", one) for one in self.where]
         pairs += [("front", one) for one in self.front]
         if self.epsilon:
-            pairs.append(("epsilon", repr(self.epsilon)))
+            pairs.append(("epsilon", written(self.epsilon)))
         if self.target:
             pairs.append(("target", self.target))
         return urlencode(pairs, safe="@,:~")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..base.names import UNITS
+from ..base.names import LABELS
 from ..charts.thinning import thinned as look_alike
-from .of_result import hover_of, text_of
+from ..fronts.front import QUANTISED
+from .of_result import QUANTISED_DEGREE, hover_of, text_of, worded
 from .shown import Change, FrontView
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .shown import Goal, Trained
     from .state import State
 
-__all__ = ["SHOWN", "offers_of", "texts_of", "thinned", "view_of"]
+__all__ = ["SHOWN", "named", "offers_of", "texts_of", "thinned", "view_of"]
 
 SHOWN = 800  # points
 COARSER = (0.01, 0.03, 0.1)  # offered where an exact front is too large
@@ -109,17 +110,19 @@ def texts_of(space: Any, x: Any, metrics: Mapping[str, Any]) -> list[str]:
     found = []
     for k, own in enumerate(hover_of(space, x) if len(x) else []):
         costs = [f"{label} {text_of(name, one[k])}" for label, (name, one) in columns.items()]
-        found.append("\n".join([", ".join(costs), own]))
+        found.append("\n".join([*costs, own]))
     return found
 
 
-def _label(name: str) -> str:
-    from ..results.screen import called
-
-    return (
-        called(name)
-        if name in UNITS
-        else {"params": "parameters", "macs": "MACs"}.get(
-            name, "NN-Degree" if name == "nn_degree" else name
-        )
+def named(goals: Sequence[Goal], front: ParetoFront) -> tuple[Goal, ...]:
+    """Return a front's objectives by their names: with bits that are chosen and no predictor,
+    NN-Degree is that of these bits."""
+    if front.score_name != QUANTISED:
+        return tuple(goals)
+    return tuple(
+        [one.replace(label=QUANTISED_DEGREE) if one.name == "accuracy" else one for one in goals]
     )
+
+
+def _label(name: str) -> str:
+    return LABELS.get(name, "NN-Degree" if name == "nn_degree" else worded(name))

@@ -260,7 +260,7 @@ def joint_columns(front: ParetoFront, at: Sequences[int]) -> dict[str, list[str]
     return {**columns, **({"bits": bits} if any(bits) else {})}
 
 
-def options_of(front: ParetoFront, at: Sequences[int]) -> list[tuple[int, ...]]:
+def options_of(front: ParetoFront, at: Any) -> list[tuple[int, ...]]:
     """Return the accelerators of some points, an option's number for each part."""
     chosen: Any = front.chosen
     return list(map(tuple, chosen[at].tolist()))
@@ -270,7 +270,8 @@ def accelerators_among(front: ParetoFront) -> tuple[dict[tuple[int, ...], str], 
     """Return a letter for each accelerator, in the order of the points, and each point's number."""
     import numpy as np
 
-    _, first, own = np.unique(front.chosen, axis=0, return_index=True, return_inverse=True)
+    chosen: Any = front.chosen
+    _, first, own = np.unique(chosen, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))

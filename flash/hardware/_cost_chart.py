@@ -54,12 +54,16 @@ def panels_of(cost: Cost, top: int = SHOWN) -> tuple[tuple[Panel, ...], tuple[st
             f"named are the {len(kept)} layers that take longest; the {len(rest):,} others take "
             f"{time:.4g} ms together, {100.0 * share:.1f} %"
         )
-        panels.append(_bars(every, range(len(every)), "latency_ms", None))
     if len(costly) < len(every):
         notes.append(f"{len(every) - len(costly):,} layers that take nothing have no bar")
+    bounds = {one.bound for one in every if one.latency_ms}
+    if len(bounds) == 1:  # a legend of one name is none
+        notes.append(f"all of them {WORDS[bounds.pop()]}")
     names = [_short(every[k].name) for k in kept]
     for number, metric in enumerate(metrics):
         panels.append(_bars(every, kept, metric, names if not number else [""] * len(names)))
+    if rest:
+        panels.append(_bars(every, range(len(every)), "latency_ms", None))
     roofs = cost.roofs
     roofline = None if roofs is None else _roofline(every, roofs)
     if roofline is not None:

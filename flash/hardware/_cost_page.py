@@ -118,7 +118,19 @@ def _memory(cost: Cost) -> str:
 
 def read(given: Mapping[str, Any]) -> Cost:
     """Return the cost that plain data describes, checked."""
-    from ..base.plain import AMOUNT, COUNT, REAL, TEXT, list_of, made, maybe, one_of, part
+    from ..base.plain import (
+        AMOUNT,
+        COUNT,
+        REAL,
+        TABLE,
+        TEXT,
+        list_of,
+        made,
+        maybe,
+        one_of,
+        part,
+        plain,
+    )
     from ._bounds import BOUNDS
     from .costing import Cost, LayerCost
 
@@ -140,6 +152,7 @@ def read(given: Mapping[str, Any]) -> Cost:
         "weights_kib": AMOUNT,
         "flags": list_of(TEXT),
         "by_layer": list_of(part(LayerCost, layer)),
+        "roofs": maybe(lambda name, value: TABLE(name, plain(name, value))),
     }
     return made(Cost, "the cost", given, checks)
 

@@ -195,7 +195,7 @@ class Task(Shown):
     def _parts(self) -> list[Part]:
         from ..base.html import facts, told
 
-        best = None if self.best is None else told(self.best.merit)
+        best = None if self.best is None else told(self.reported(self.best.merit))
         return [
             f"{self.space.family} on {self.target.name}, judged by {self.evaluator.title}",
             facts(
@@ -204,7 +204,7 @@ class Task(Shown):
                     "within the budgets": told(self.feasible),
                     "evaluations": told(self.nfev),
                     "at most": None if self.max_evals is None else told(self.max_evals),
-                    "best objective": best,
+                    "best so far": best,
                     "options": told(self.options) or None,
                 }
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import copysign, cos, pi, sin, sqrt
 
-from ..charts.chart import Axis, Boxes, Chart, Line, Links, Panel, Texts
+from ..charts.chart import Axis, Boxes, Chart, Line, Links, Panel, Points, Texts
 from .scene import scene_of
 
 TYPE_CHECKING = False
@@ -31,25 +31,25 @@ SKIPPED = "skipped"
 HIDDEN = Axis(hidden=True)
 
 
-def chart_of(net: Any) -> Chart:
-    """Return the chart of ``net.plot()``."""
-    panels, notes = panels_of(net)
+def chart_of(net: Any, inches: float = INCHES) -> Chart:
+    """Return the chart of ``net.plot()``; inches: how wide it is."""
+    panels, notes = panels_of(net, inches)
     title = f"{_called(net)}, {net.params:,} parameters, {net.macs:,} MACs"
-    return Chart(title, panels, columns=1, notes=notes, size=(INCHES, TALL * len(panels)))
+    return Chart(title, panels, columns=1, notes=notes, size=(inches, TALL * len(panels)))
 
 
 def _called(net: Any) -> str:
     return str(getattr(net, "family", "network"))
 
 
-def panels_of(net: Any) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
+def panels_of(net: Any, inches: float = INCHES) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
     """Return the panels that draw a network, and what is to be said below them."""
     scene = scene_of(net).thinned()
     told = "a box's height is the square root of its channels"
     wide = widest(scene)
     if any(one.channels > wide for one in scene.units):
         told += f", of {wide:,} and more alike"
-    panels: tuple[Panel, ...] = (panel_of(scene),)
+    panels: tuple[Panel, ...] = (panel_of(scene, inches=inches),)
     if hasattr(net, "repeats"):
         panels = (*panels, _cell_panel(net))
     return panels, (told, *scene.notes)
@@ -58,9 +58,11 @@ def panels_of(net: Any) -> tuple[tuple[Panel, ...], tuple[str, ...]]:
 class _Places:
     """Where everything of a scene lies, along the drawing."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, inches: float) -> None:
         groups = scene.groups
-        self.short = len(groups) > MANY
+        room = inches / LETTER - 2.0 * len(groups)  # letters beside each other
+        wanted = sum(max(map(len, (*_lines(one, False), one.size)), default=0) for one in groups)
+        self.short = len(groups) > MANY or wanted > room
         lines = [_lines(group, self.short) for group in groups]
         self.sizes = [group.size for group in groups]
         if self.short:  # only where it is another one
@@ -76,14 +78,14 @@ class _Places:
         whole = sum(len(group.units) for group in groups) + PARTED * (len(groups) - 1)
         length = whole = max(whole, 1.0)
         for _ in range(12):  # what texts need depends on how long all is
-            each = length * LETTER / INCHES
+            each = length * LETTER / inches
             length = PARTED * (len(groups) - 1) + sum(
                 max(len(group.units), each * own)
                 for group, own in zip(groups, letters, strict=True)
             )
             if length > 6 * whole:
                 break
-        each = length * LETTER / INCHES
+        each = length * LETTER / inches
         self.length = length
         self.middles: list[float] = []
         self.boxes: list[float] = []  # left ends
@@ -135,9 +137,21 @@ def _lines(group: Group, short: bool) -> tuple[str, ...]:
     return tuple(part for one in lines for part in one.split("\n"))
 
 
-def panel_of(scene: Scene, title: str = "", most: int | None = None) -> Panel:
-    """Return a scene's panel; most: channels of the tallest box, by default those of its own."""
-    places = _Places(scene)
+def panel_of(
+    scene: Scene, title: str = "", most: int | None = None, inches: float = INCHES
+) -> Panel:
+    """Return a scene's panel.
+
+    Parameters
+    ----------
+    scene : Scene
+    title : str
+    most : int, optional
+        Channels of the tallest box; by default those of its own.
+    inches : float
+        How wide the panel is drawn: where there is less room, less is written.
+    """
+    places = _Places(scene, inches)
     units = scene.units
     most = most or widest(scene)
     heights = [max(LEAST, 0.5 * sqrt(min(1.0, one.channels / most))) for one in units]
@@ -211,6 +225,7 @@ def _arcs(scene: Scene, places: _Places, heights: Sequence[float], marks: list[A
     """Add the links to the marks, by strength, and return how high they reach."""
     tops = [max(heights, default=0.5)]
     named = False
+    dots: list[tuple[float, float, str]] = []  # what the mouse finds a link by
     for number, (share, width) in enumerate(STRENGTHS):
         before = STRENGTHS[number - 1][0] if number else -1.0
         x: list[float] = []
@@ -220,12 +235,16 @@ def _arcs(scene: Scene, places: _Places, heights: Sequence[float], marks: list[A
                 continue
             xs, ys = _arc(way, places, heights)
             tops.append(max(ys))
+            dots.append((xs[ARC // 2], ys[ARC // 2], way.name))
             x += [*xs, float("nan")]
             y += [*ys, float("nan")]
         if x:
             name = "" if named else "link"
             named = True
             marks.append(Line(x, y, name=name, colour=-2, dash="solid", width=width, most=1 << 20))
+    if dots:
+        across, up, names = zip(*dots, strict=True)
+        marks.append(Points(across, up, colour=-2, size=1.5, symbol="circle", hover=names))
     return tops
 
 
@@ -281,15 +300,15 @@ def _cell_panel(net: CellNetwork) -> Panel:
     for node in range(2, len(net.blocks) + 2):
         a, b = at[node]
         marks.append(Links([a + half[0]], [b], [end[0] - half[0]], [end[1]], colour=-2, dash="dot"))
-    kinds = {"input": (0, 1), "block: two operators, added": tuple(range(2, len(names)))}
-    for colour, (kind, nodes) in enumerate(kinds.items()):
+    kinds = {"input": range(2), "block: two operators, added": range(2, len(names))}
+    for colour, (kind, members) in enumerate(kinds.items()):
         marks.append(
             Boxes(
-                [at[k][0] - half[0] for k in nodes],
-                [at[k][0] + half[0] for k in nodes],
-                [at[k][1] - half[1] for k in nodes],
-                [at[k][1] + half[1] for k in nodes],
-                texts=[names[k] for k in nodes],
+                [at[k][0] - half[0] for k in members],
+                [at[k][0] + half[0] for k in members],
+                [at[k][1] - half[1] for k in members],
+                [at[k][1] + half[1] for k in members],
+                texts=[names[k] for k in members],
                 name=kind,
                 colour=colour,
             )

@@ -140,11 +140,11 @@ def _fewer_units(scene: Scene) -> Scene:
         groups.append(group.replace(units=tuple(units)))
     ways: dict[tuple[float, float], Way] = {}
     for way in scene.ways:
-        start, end = (_moved(places, place) for place in (way.start, way.end))
-        if end > start:
-            kept = ways.get((start, end))
+        pair = (_moved(places, way.start), _moved(places, way.end))
+        if pair[1] > pair[0]:
+            kept = ways.get(pair)
             if kept is None or kept.share < way.share:
-                ways[start, end] = way.replace(start=start, end=end)
+                ways[pair] = way.replace(start=pair[0], end=pair[1])
     note = (
         f"a box stands for up to {each} of the {count:,} layers or blocks, links within it left out"
     )

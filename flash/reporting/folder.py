@@ -84,12 +84,12 @@ def report(
 def written(folder: Any, path: Any, title: Any, cdn: Any) -> tuple[str, list[Entry]]:
     """Return the page of a folder, and what was found there: see `report`."""
     where = path_of("folder", folder)
-    if not os.path.isdir(where):
-        what = "a file" if os.path.exists(where) else "not there"
-        raise ArgumentError(f"folder must be a folder, got {shown(where)}, which is {what}")
     if title is not None:
         text("title", title)
     flag("cdn", cdn)
+    if not os.path.isdir(where):
+        what = "a file" if os.path.exists(where) else "not there"
+        raise ArgumentError(f"folder must be a folder, got {shown(where)}, which is {what}")
     out = None if path is None else os.path.abspath(writable("path", path))
     if cdn:
         from ..base.extras import require

@@ -119,7 +119,8 @@ def trace_panel(result: SearchResult[Any]) -> Panel | None:
         return None
     from ..base.gaps import gap_between
 
-    count, best = [], []
+    count: list[float] = []
+    best: list[float] = []
     for _, evaluations, _, value in result.trace:
         if not best or value > best[-1]:
             count.append(float(evaluations))
@@ -138,7 +139,8 @@ def trace_panel(result: SearchResult[Any]) -> Panel | None:
     ]
     bound = result.upper_bound
     if bound is not None:
-        gap = "" if result.proven else f", {100 * gap_between(best[-1], bound):.3g} % above"
+        share = None if result.proven else gap_between(best[-1], bound)
+        gap = "" if share is None else f" (gap {100 * share:.3g} %)"
         marks.append(Rule(bound, name=f"no network is better: {bound:.6g}{gap}"))
     axis = objective_axis(result)
     spread = end > 30.0 * max(1.0, count[0])

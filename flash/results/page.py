@@ -95,13 +95,13 @@ def _said(lines: Sequence[Part]) -> list[Part]:
 
 
 def _costs(result: SearchResult[Any]) -> list[Part]:
-    from .screen import _end, costs_of, percent_of
+    from .screen import costs_of, ends_of, percent_of
 
     rows: list[Row] = [["cost", "value", "90 % from", "to", "budget", "used"]]
     for label, field, value, limit in costs_of(result):
         unit = UNITS.get(field, "")
         ends = None if result.costs is not None else (result.intervals or {}).get(field)
-        between = ["", ""] if ends is None else [_end(one, field) for one in ends]
+        between = ["", ""] if ends is None else list(ends_of(ends, field))
         budget, used = "", ""
         if limit is not None:
             budget = ("at least " if field == "accuracy" else "") + quantity(limit, unit)

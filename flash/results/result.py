@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Any, Literal, overload
+    from typing import Any, Literal, Self, overload
 
     import torch
     from matplotlib.figure import Figure
@@ -295,6 +295,15 @@ class SearchResult(Record, Reported, Generic[N]):
         from .page import made
 
         return made(self)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed."""
+        made = super().replace(**changes)
+        if "_asked" in self.__dict__:
+            made.__dict__["_asked"] = self.__dict__["_asked"]
+        return made
+
+    __replace__ = replace
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal result.

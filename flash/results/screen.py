@@ -16,6 +16,7 @@ __all__ = [
     "called",
     "costs_of",
     "count",
+    "ends_of",
     "found_for",
     "headline",
     "network_parts",
@@ -268,7 +269,8 @@ def _costs(result: SearchResult[Any]) -> list[Part]:
         row = [label, quantity(value, unit), "", "", "", ""]
         ends = None if result.costs is not None else (result.intervals or {}).get(field)
         if ends is not None:
-            row[2] = f"({_end(ends[0], field)} to {_end(ends[1], field)}, 90 %)"
+            low, high = ends_of(ends, field)
+            row[2] = f"({low} to {high}, 90 %)"
         if limit is not None and field != "accuracy":
             percent = percent_of(value, limit)
             bar = "#" * int(percent / 100 * _BAR)
@@ -289,9 +291,19 @@ def _binding(result: SearchResult[Any]) -> list[Part]:
     ]
 
 
-def _end(value: float, field: str) -> str:
-    """Return an end of an interval."""
-    return f"{100 * value:.1f} %" if field == "accuracy" else f"{value:.4g}"
+def ends_of(ends: Sequence[float], field: str) -> tuple[str, str]:
+    """Return the ends of an interval, with as many digits as tell them apart."""
+    low, high = ends
+    for more in range(5):
+        found = _end(low, field, more), _end(high, field, more)
+        if found[0] != found[1]:
+            return found
+    return _end(low, field), _end(high, field)
+
+
+def _end(value: float, field: str, more: int = 0) -> str:
+    """Return an end of an interval; more: further digits."""
+    return f"{100 * value:.{1 + more}f} %" if field == "accuracy" else f"{value:.{4 + more}g}"
 
 
 def _refusal(result: SearchResult[Any]) -> list[Part]:

@@ -13,6 +13,7 @@ from .screen import quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from typing import Any
 
     import numpy as np
@@ -59,8 +60,8 @@ class Steps(Record):
 def steps_of(
     result: SearchResult[Any],
     budget: str,
-    target: Target | str | None = None,
-    predictor: AccuracyPredictor | str | None = None,
+    target: Target | str | os.PathLike[str] | None = None,
+    predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
 ) -> Steps:
     """Return the exact steps of a result's objective along a budget.
 
@@ -81,7 +82,7 @@ def steps_of(
         )
     if result.costs is not None:
         raise ArgumentError("the steps of a budget are of one device, this result is of several")
-    own, told = _asked(result, target, predictor)
+    own, told = _asked(result, budget, target, predictor)
     others: dict[str, Any] = {k: v for k, v in result.budgets.items() if k != budget}
     if result.where:
         others["where"] = list(result.where)
@@ -89,7 +90,8 @@ def steps_of(
         others["codesign"] = True
     from ..fronts.finding import pareto
 
-    front = pareto(result.space, own, [goal, term], predictor=told, **others)
+    space: Any = result.space
+    front: ParetoFront = pareto(space, own, [goal, term], predictor=told, **others)
     if not len(front):
         raise ArgumentError(f"there are no steps: {front.message}")
     return _steps(budget, front, goal, term)
@@ -109,7 +111,9 @@ def _goal(result: SearchResult[Any]) -> str:
     )
 
 
-def _asked(result: SearchResult[Any], target: Any, predictor: Any) -> tuple[Target, Any]:
+def _asked(
+    result: SearchResult[Any], budget: str, target: Any, predictor: Any
+) -> tuple[Target, Any]:
     """Return the target and the predictor of a result: what it was searched with in this process,
     else what is given, else a target of the result's name."""
     from ..hardware.target import as_target
@@ -120,9 +124,12 @@ def _asked(result: SearchResult[Any], target: Any, predictor: Any) -> tuple[Targ
     if own.name != result.target:
         raise ArgumentError(f"target must be {result.target!r}, got {own.name!r}")
     told = as_predictor(predictor if predictor is not None else kept[1], result.space.family)
-    if told is None and result.objective_name == "accuracy":
+    if told is None and (result.accuracy is not None or "min_accuracy" in result.budgets):
+        by = result.scored_by or "one that a file does not hold"
+        raise ArgumentError(f"predictor must be given: the result's accuracies were told by {by}")
+    if told is None and budget == "min_accuracy":
         raise ArgumentError(
-            f"predictor must be given: the result's accuracies were told by {result.scored_by}"
+            "budget must not be min_accuracy without a predictor: scores are NN-Degree then"
         )
     return own, told
 
@@ -224,13 +231,12 @@ def _told(steps: Steps, k: int) -> str:
     point = int(steps.order[k])
     lines = [f"{steps.budget} {_limit(steps, k)}: {quantity(float(steps.objectives[k]))}"]
     net: Any = steps.front.architectures[point]
-    for number, cell in enumerate(getattr(net, "cells", ()), 1):
-        lines.append(
-            f"cell {number}: "
-            + ", ".join(f"{key} {value}" for key, value in cell.to_dict().items())
-        )
-    if not hasattr(net, "cells"):
-        lines.append(str(net))
+    cells: Any = getattr(net, "cells", None)
+    if cells is None:
+        return "\n".join([*lines, str(net)])
+    for number, cell in enumerate(cells, 1):
+        told = ", ".join(f"{key} {value}" for key, value in cell.to_dict().items())
+        lines.append(f"cell {number}: {told}")
     return "\n".join(lines)
 
 

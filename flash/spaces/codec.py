@@ -62,7 +62,8 @@ def cell_columns(space: SearchSpace, x: Any) -> dict[str, Any]:
         places = space.numbering.places_of(np.asarray(x, np.int64))
         told = columns_of_blocks(space, places[0], places[1], space.variables)
         return {name: column.tolist() for name, column in told.items()}
-    each, found = space.variables_per_cell, {}
+    each = space.variables_per_cell
+    found: dict[str, Any] = {}
     for cell in range(len(space.cell_choices)):
         start = GLOBALS + cell * each
         places = [FACTOR, COUNT, RESOLUTION, *range(start, start + each)]

@@ -218,10 +218,10 @@ def flats_of(space: Any, choices: Any) -> Any:
         variants, rows = space.numbering.places_of(choices)
         for variant, layout in enumerate(space.numbering.layouts):
             some = np.flatnonzero(variants == variant)
-            sizes = [cell.rows for cell in layout.cells]
+            counts = [cell.rows for cell in layout.cells]
             # a row of a table counts what the cell before hands on, too
-            own = [rows[some, c].astype(kind) % size for c, size in enumerate(sizes)]
-            found[some] = number_of(own, sizes) + layout.first
+            inner = [rows[some, c].astype(kind) % count for c, count in enumerate(counts)]
+            found[some] = number_of(inner, counts) + layout.first
         return found
     sizes, combinations = len(space.resolution), space.combinations
     for count in range(len(combinations)):

@@ -65,7 +65,7 @@ def charts_of(result: TrainingResult) -> list[Chart]:
 
 def _degree(net: Any) -> float:
     try:
-        return nn_degree(net)
+        return float(nn_degree(net))
     except ArgumentError:  # its cells are not known
         return float("nan")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 import flash
 from flash.exploring import skyline as skylines
-from flash.exploring.cloud import Fronts, within
+from flash.exploring.cloud import Fronts, Kept, within
 from flash.exploring.skyline import best_of, ordered, ranks, skyline
 from flash.hardware.target import as_target
 
@@ -48,7 +50,7 @@ def test_long_skylines() -> None:
 
 @pytest.mark.parametrize("k", [2, 3])
 def test_many_points_are_ruled_out_first(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    costs = np.random.default_rng(k).integers(0, 300, (k, 30_000)).astype(float)
+    costs = [*np.random.default_rng(k).integers(0, 300, (k, 30_000)).astype(float)]
     expected = best_of(costs)
     monkeypatch.setattr(skylines, "MANY", 1000)
     monkeypatch.setattr(skylines, "SAMPLE", 500)
@@ -142,3 +144,30 @@ def test_budgets_on_what_a_front_compares_filter_it(live: Fronts) -> None:
     cut = within(front, {"max_latency_ms": float(front.latency_ms[3])})
     assert len(cut) == len(front) - 3
     assert not cut.x.flags.writeable
+
+
+def test_what_is_kept_is_made_once_by_many_threads() -> None:
+    kept, made = Kept(2), list[str]()
+    begun = Event()
+
+    def make(name: str) -> str:
+        made.append(name)
+        begun.wait(0.05)
+        return name
+
+    with ThreadPoolExecutor(8) as pool:
+        names = [*"aaaabbbb"]
+        assert list(pool.map(lambda name: kept.get(name, lambda: make(name)), names)) == names
+    assert sorted(made) == ["a", "b"]
+    kept.get("c", lambda: make("c"))
+    kept.get("b", lambda: make("b"))
+    kept.get("a", lambda: make("a"))  # made room for the third
+    assert sorted(made) in (["a", "a", "b", "c"], ["a", "a", "b", "b", "c"])
+
+    def fails() -> str:
+        raise ValueError
+
+    for _ in range(2):
+        with pytest.raises(ValueError):  # noqa: PT011
+            kept.get("d", fails)
+    assert kept.get("d", lambda: "at last") == "at last"

@@ -55,8 +55,10 @@ def test_no_link_raises(text: str) -> None:
 
 def test_a_link_is_short_and_readable() -> None:
     state = State(budgets={"max_latency_ms": 4.0}, front=("accuracy", "latency_ms"))
-    assert state.to_query() == "max_latency_ms=4.0&front=accuracy&front=latency_ms"
+    assert state.to_query() == "max_latency_ms=4&front=accuracy&front=latency_ms"
     assert State().to_query() == ""
+    exact = State(budgets={"max_params": 2e6, "max_latency_ms": 0.1 + 0.2}, epsilon=1e-17)
+    assert exact.to_query() == "max_params=2000000&max_latency_ms=0.30000000000000004&epsilon=1e-17"
 
 
 @pytest.mark.parametrize(

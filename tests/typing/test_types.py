@@ -58,6 +58,8 @@ def test_search_of_one_target() -> None:
         assert_type(result.to_torch(), torch.nn.Module)
         assert_type(result.to_frame(), DataFrame)
         assert_type(result.plot(), Figure)
+        assert_type(result.plot("plotly", budget="max_params"), PlotlyFigure)
+        assert_type(result.sensitivity(), dict[str, tuple[tuple[float, float], ...]])
 
 
 def test_suggest() -> None:
