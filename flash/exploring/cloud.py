@@ -47,6 +47,7 @@ LIVE_S = 4.0  # what a front may take to be shown at once
 CLOUD_S = 30.0  # what the cloud may take, beside all else
 LARGEST = 400_000  # points of a cloud that is cut from: of more, cutting takes longer than finding
 KEPT = 8  # fronts
+NICE = 10  # of the thread that finds the cloud: what the page asks goes first
 
 
 class Kept:
@@ -119,6 +120,7 @@ class Fronts:
         self._closed = True
 
     def _find_cloud(self) -> None:
+        _give_way()
         goals = ("accuracy", *self.target.metrics)
         if not 2 <= len(goals) <= 4 or self.target.memory_budgets:
             return
@@ -208,6 +210,18 @@ class Fronts:
             **budgets,
             **more,
         )
+
+
+def _give_way() -> None:
+    """Let other threads go first, where a thread can."""
+    import os
+    import sys
+    from contextlib import suppress
+    from threading import get_native_id
+
+    if sys.platform == "linux":  # elsewhere it would be the process
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)
 
 
 def _plain(budgets: Mapping[str, float]) -> bool:

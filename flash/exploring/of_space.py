@@ -400,6 +400,10 @@ class SpaceSource(Source):
     def _wrong_budget(self, keyword: str, value: float) -> str:
         if keyword == "min_nn_degree" and self.predictor is not None:
             return "min_nn_degree is of searches by NN-Degree, and this page has a predictor"
+        metric = keyword[len("max_") :]
+        if metric in COSTS and not any(metric in one.metrics for one in self._on.values()):
+            devices = f"target {self.targets[0]!r} does" if len(self._on) == 1 else "the targets do"
+            return f"{keyword} cannot be used: {devices} not model {metric}"
         if keyword == "min_accuracy" and self.predictor is None:
             return "min_accuracy needs a predictor, which this page has not"
         if value <= 0 or (keyword == "min_accuracy" and value > 1):

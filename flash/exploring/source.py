@@ -200,7 +200,7 @@ class Source:
                 wrong.append(f"{shown(name)} is no objective of a front here{hint(name, goals)}")
         front = tuple(dict.fromkeys(one for one in names if one in goals))
         if names and not 2 <= len(front) <= 3:
-            wrong.append(f"a front has two or three objectives, the link names {len(front)}")
+            wrong.append(f"a front has two or three objectives, got {len(front)}")
             return ()
         return front
 

@@ -170,6 +170,16 @@ def test_a_target_without_energy_says_so(space: SpaceSource) -> None:
     assert space.costs(state)[0].latency_ms == first.result.latency_ms  # type: ignore[union-attr]
 
 
+def test_a_budget_that_no_target_models_is_left_out() -> None:
+    with pytest.raises(ArgumentError, match="'cpu-x86' does not model energy_mj"):
+        opened("resnet", "cpu-x86", start=State(budgets={"max_energy_mj": 3.0}))
+    source = opened("resnet", "cpu-x86")
+    state, wrong = source.checked(State(budgets={"max_energy_mj": 3.0, "max_params": 1e6}))
+    assert state.budgets == {"max_params": 1_000_000}
+    assert type(state.budgets["max_params"]) is int
+    assert len(wrong) == 1
+
+
 @pytest.mark.parametrize(
     "state",
     [
