@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
-    from typing import Any, Protocol, TypeAlias
+    from typing import Protocol, TypeAlias
 
     from .html import Part, Row
     from .record import Reported
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         @property
         def title(self) -> str: ...
         def svg(self) -> str: ...
-        def plotly(self) -> Any: ...
+        def fragment(self, name: str) -> str: ...
 
     Item: TypeAlias = "Part | Chart"
     Section: TypeAlias = "tuple[str, Sequence[Item]]"
@@ -244,15 +244,7 @@ class _Drawing:
         from ..errors import MissingExtraError
 
         if self.cdn:
-            from plotly.io import to_html as figure_html
-
-            html = figure_html(
-                chart.plotly(),
-                full_html=False,
-                include_plotlyjs=False,
-                div_id=f"chart{number}",
-                config={"responsive": True, "displaylogo": False},
-            )
+            html = chart.fragment(f"chart{number}")
             self.scripts += re.findall(r"<script[^>]*>(.*?)</script>", html, re.DOTALL)
             return f"<figure>{html}</figure>", ""
         try:

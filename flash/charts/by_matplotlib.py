@@ -294,7 +294,6 @@ class _Drawn:
         return drawn[0] if len(drawn) else None
 
     def _boxes(self, axes: Any, mark: Any, colour: str, order: float, gid: str) -> Any:
-        from matplotlib.colors import to_rgba
         from matplotlib.patches import Rectangle
 
         first = None
@@ -302,7 +301,7 @@ class _Drawn:
             x, y = float(mark.left[i]), float(mark.low[i])
             wide, high = float(mark.right[i]) - x, float(mark.high[i]) - y
             look: dict[str, Any] = {
-                "facecolor": to_rgba(colour, 0.3),
+                "facecolor": palette.pale(mark.colour),
                 "hatch": palette.hatch(mark.colour),
             }
             if mark.hollow:

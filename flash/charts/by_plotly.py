@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
     from .chart import Axis, Chart, Panel
 
-__all__ = ["ZOOMED", "axis_of", "figure_of"]
+__all__ = ["ZOOMED", "axis_of", "fragment_of", "figure_of"]
 
 STEPS = {"": "linear", "after": "hv", "before": "vh"}
 LETTERS = 1e6  # from here on numbers on an ordinary axis have them, as 2M
 ANCHORS = {"start": "middle right", "middle": "middle center", "end": "middle left"}
 POINT = 96.0 / 72.0  # a typographic point in those of a screen
 GRID = "#E3E3E3"
+FRAGMENT = 2000  # points of a mark where it is a part of a page
 LONGEST = 30  # letters of a name beside an axis
 # widths as shares of a chart that is some 1,000 pixels wide: of a letter, of a sign in a legend
 LETTER, SIGN = 0.0062, 0.05
@@ -51,6 +52,18 @@ def figure_of(chart: Chart, most: int | None = None) -> Any:
     """Return the plotly Figure of a chart."""
     graphs = require("plot(engine='plotly')", "plot", "plotly.graph_objects")
     return graphs.Figure(plain_of(chart, most))
+
+
+def fragment_of(chart: Chart, name: str) -> str:
+    """Return a part of a page that draws a chart, light enough to stand beside others."""
+    told: str = figure_of(chart, FRAGMENT).to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=name,
+        post_script=ZOOMED,
+        config={"responsive": True, "displaylogo": False},
+    )
+    return told
 
 
 class _Graphs:

@@ -389,6 +389,18 @@ class Chart(Record):
 
         return figure_of(self)
 
+    def fragment(self, name: str) -> str:
+        """Return a part of a page that draws it by plotly, which the page loads itself.
+
+        Parameters
+        ----------
+        name : str
+            The id of its element.
+        """
+        from .by_plotly import fragment_of
+
+        return fragment_of(self, name)
+
     def svg(self) -> str:
         """Return an <svg> element for a page: the same each time, its texts as text.
 

@@ -7,7 +7,18 @@ stand for it and for black.
 
 from __future__ import annotations
 
-__all__ = ["DASHES", "HATCHES", "PALETTE", "SHADES", "SYMBOLS", "colour", "dash", "hatch", "symbol"]
+__all__ = [
+    "DASHES",
+    "HATCHES",
+    "PALETTE",
+    "SHADES",
+    "SYMBOLS",
+    "colour",
+    "dash",
+    "hatch",
+    "pale",
+    "symbol",
+]
 
 PALETTE = (
     "#0072B2",  # blue
@@ -24,12 +35,21 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "x", "
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 # of what is filled: "" has none
 HATCHES = ("", "/", "\\", ".", "x", "-", "|", "+")
+PALE = 0.3
 SHADES = "viridis"  # of values: its lightness rises from end to end
 
 
 def colour(place: int) -> str:
     """Return a colour as #RRGGBB."""
     return BESIDE[place] if place < 0 else PALETTE[place % len(PALETTE)]
+
+
+def pale(place: int) -> str:
+    """Return a colour mixed with white, of what something is written on."""
+    full = colour(place)
+    return "#" + "".join(
+        f"{round(255 - PALE * (255 - int(full[k : k + 2], 16))):02X}" for k in (1, 3, 5)
+    )
 
 
 def symbol(place: int) -> str:

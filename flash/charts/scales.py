@@ -5,7 +5,14 @@ from __future__ import annotations
 __all__ = ["even_ticks", "log_limits", "log_ticks", "plain"]
 
 # Multiples of each power of ten, from few ticks to many; a tick is always a round number.
-GRADES = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5), (1, 2, 3, 4, 5, 6, 7, 8, 9))
+# All about evenly far apart on paper.
+GRADES: tuple[tuple[float, ...], ...] = (
+    (1,),
+    (1, 3),
+    (1, 2, 5),
+    (1, 1.5, 2, 3, 5, 7),
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
+)
 FEWEST, MANY = 4, 9
 LETTERS = ((1e12, "T"), (1e9, "G"), (1e6, "M"))
 EDGE = 1e-9  # of a tick at the very end of an axis

@@ -78,7 +78,8 @@ EVERYTHING = Chart(
         ),
         Panel(
             [
-                Boxes([0, 2], [1, 3], [0, 0], [1, 1], ["in", "out"], hover=lambda i: f"box {i}"),
+                Boxes([0, 2], [1, 3], [0, 0], [1, 1], ["in", "out"], colour=1,
+                      hover=lambda i: f"box {i}"),
                 Links([0.5], [1], [2.5], [1], bend=0.3),
             ],
             Axis(hidden=True),
@@ -103,6 +104,9 @@ def test_logarithmic_axes_have_four_plain_numbers(power: float, width: float) ->
     texts = [plain(one) for one in ticks]
     assert 4 <= len(set(texts)) == len(texts) < 12
     assert ends[0] * (1 - 1e-6) <= min(ticks) <= max(ticks) <= ends[1] * (1 + 1e-6)
+    # over all of it: no gap, to the ends neither, is much wider than others
+    gaps = np.diff(np.log([ends[0], *ticks, ends[1]]))
+    assert gaps.max() <= 2.5 * np.median(gaps[1:-1])
     for tick, text in zip(ticks, texts, strict=True):
         number = re.sub("[MGT]", lambda one: LETTERS[one[0]], text.replace(",", ""))
         assert float(number) == pytest.approx(tick, rel=1e-8)
@@ -317,6 +321,11 @@ def test_svg() -> None:
     assert root.get("role") == "img"
     assert EVERYTHING.title in str(root.get("aria-label"))
     assert "what there is to say" in str(root.get("aria-label"))
+    patterns = list(root.iter(f"{spaces}pattern"))  # what is filled is told by hatches, too
+    assert patterns
+    for one in patterns:
+        (ground,), (lines,) = one.iter(f"{spaces}rect"), one.iter(f"{spaces}path")
+        assert f"stroke: {ground.get('fill')}" not in str(lines.get("style"))
     assert [one.text for one in root.iter(f"{spaces}title")] == ["i", "ii", "iii", "box 0", "box 1"]
     assert "latency [ms]" in [one.text for one in root.iter(f"{spaces}text")]
     assert not root.findall(f".//{spaces}style")  # it would be the whole page's
@@ -340,6 +349,14 @@ def test_pictures_are_written(tmp_path: Path) -> None:
         assert path.read_bytes()[: len(first)].lower() == first.lower()
     assert len(list(tmp_path.iterdir())) == 4
     assert "plotly_relayout" in (tmp_path / "chart.html").read_text()  # ticks after a zoom
+
+
+def test_a_part_of_a_page() -> None:
+    x = np.linspace(1, 2, 4000)
+    told = of(Points(x, x)).fragment("one")
+    assert 'id="one"' in told
+    assert "of 4,000 points drawn" in told
+    assert re.findall(r"<script[^>]*src", told) == []  # the page loads plotly
 
 
 @pytest.mark.parametrize("path", ["chart.bmp", "chart", 5, "", "a\0.png"])
