@@ -192,7 +192,7 @@ def _drawn(source: Source, state: State, own: Answer, view: Any) -> tuple[dict[s
     if view == "layers":
         cost = source.costs(state)[source.targets.index(own.target)]
         return layers_of(cost) or (nothing("no costs layer by layer"), "")
-    return drawing_of(own.result) or (nothing(""), "")
+    return drawing_of(own.result, len(source.targets) == 1) or (nothing(""), "")
 
 
 def _explained(one: Explained) -> dict[str, Any]:

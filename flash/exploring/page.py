@@ -309,7 +309,7 @@ GRAPH = {"displaylogo": False, "displayModeBar": False, "responsive": True, "sho
 
 def _chips(
     name: str, said: str, options: Sequence[tuple[str, str]], chosen: Sequence[str],
-    single: bool = False,
+    single: bool = False, most: int | None = None,
 ) -> Any:  # fmt: skip
     """Return choices as buttons that stay pressed; single: one of them is."""
     from dash import html
@@ -320,6 +320,8 @@ def _chips(
         for value, text in options
     ]  # fmt: skip
     kind = {"data-single": "1"} if single else {}
+    if most is not None:
+        kind["data-most"] = str(most)
     return html.Div(buttons, id=name, className="chips", role="group",
                     **{"aria-label": said, **kind})  # fmt: skip
 
@@ -343,7 +345,7 @@ def _front(source: Source) -> Any:
                 _chips("target", "The front on", targets, source.targets[:1], single=True),
                 hidden=len(targets) < 2,
             ),
-            _chips("fronts", "Two or three objectives", goals, _fronts(source)),
+            _chips("fronts", "Two or three objectives", goals, _fronts(source), most=3),
             _graph("front"),
             html.P(id="front-said", className="note", role="status"),
             html.Div(id="front-offers", className="offers"),

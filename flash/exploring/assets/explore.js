@@ -240,12 +240,19 @@
       .filter((one) => one.getAttribute("aria-pressed") === "true")
       .map((one) => one.dataset.value);
 
-  const choose = (id, values) =>
-    chipsOf(id).forEach((one) =>
-      one.setAttribute("aria-pressed", String(values.includes(one.dataset.value))),
-    );
+  function choose(id, values) {
+    const most = Number(element(id)?.dataset.most ?? Infinity);
+    for (const one of chipsOf(id)) {
+      const pressed = values.includes(one.dataset.value);
+      one.setAttribute("aria-pressed", String(pressed));
+      // neither a fourth objective nor a single one is a front
+      const barred = most < Infinity && (pressed ? values.length <= 2 : values.length >= most);
+      one.setAttribute("aria-disabled", String(barred));
+    }
+  }
 
   function pressed(button) {
+    if (button.getAttribute("aria-disabled") === "true") return;
     const group = button.parentElement;
     const value = button.dataset.value;
     const now = chosen(group.id);
@@ -463,8 +470,9 @@
       line.append(made("p", text), leads("Lift it", query, "quiet", `Lift ${keyword}`));
       found.push(line);
     }
-    const proof = element(`proof-${i}`).textContent;
-    if (!card.conflicts.length && !card.binds.length && card.message !== proof)
+    const known = [element(`proof-${i}`).textContent, ""];
+    const proven = element(`status-${i}`).classList.contains("optimal");
+    if (!card.conflicts.length && !card.binds.length && !proven && !known.includes(card.message))
       found.push(made("p", card.message, "note"));
     found.push(...doubts(card.flags));
     return found;
@@ -507,8 +515,12 @@
 
   const plotOf = () => document.querySelector("#front .js-plotly-plot");
 
+  const stale = (yes) => element("front")?.parentElement.classList.toggle("stale", yes);
+
   function slow() {
-    if (!lanes.front.idle) write("front-said", "working out every trade-off ...");
+    if (lanes.front.idle) return;
+    write("front-said", "working out every trade-off ...");
+    stale(true);
   }
 
   function drawn(data) {
@@ -522,7 +534,10 @@
       element("front-offers").replaceChildren(...offers);
       follow();
     }
-    if (lanes.front.idle) write("front-said", said);
+    if (lanes.front.idle) {
+      write("front-said", said);
+      stale(false);
+    }
     settle();
   }
 
@@ -553,9 +568,17 @@
   // It may have been drawn for an older answer than the newest.
   function follow() {
     const plot = plotOf();
-    if (!plot || !plot.on || plot.dataset.followed) return;
+    if (!plot?.on) {
+      setTimeout(follow, CALM); // dash has it under way
+      return;
+    }
+    const keep = () => {
+      move();
+      along(false);
+    };
+    if (!plot.dataset.followed) plot.on("plotly_afterplot", () => setTimeout(keep, 0));
     plot.dataset.followed = "1";
-    plot.on("plotly_afterplot", () => setTimeout(() => (move(), along(false)), 0));
+    keep();
   }
 
   // Along it by keyboard: its points in the order in which they are drawn.
