@@ -1,14 +1,14 @@
 """What the page asks, and what it is told: dash's callbacks.
 
-Three questions go out, each in a lane of its own (`assets/explore.js`): the numbers at every drag,
-as few and as small as can be; why they are no better, and the drawings, a moment later; the front,
-only where another one is to be drawn. Whatever fails becomes a message in the page.
+Four questions go out, each in a lane of its own (`assets/explore.js`): the numbers at every drag,
+as few and as small as can be; what they look like, and why they are no better, a moment later; the
+front, only where another one is to be drawn. Whatever fails becomes a message in the page.
 """
 
 from __future__ import annotations
 
 from ..errors import FlashError
-from .page import all_controls, pictures_of
+from .page import pictures_of
 from .pictures import (
     drawing_of,
     front_figure,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from .shown import Answer, Change, Explained, FrontView, Measure
+    from .shown import Answer, Change, Explained, Measure
     from .source import Source
 
 __all__ = ["connect"]
@@ -44,7 +44,7 @@ FAULT = "That failed, and the fault is in flash: {}. The log has more; all else 
 
 def connect(app: Any, source: Source) -> None:
     """Register the callbacks of a page."""
-    _clientside(app, source)
+    _clientside(app)
     _answers(app, source)
     _reasons(app, source)
     _fronts(app, source)
@@ -61,23 +61,27 @@ def said_of(error: BaseException) -> str:
     return FAULT.format(f"{type(error).__name__}: {error}")
 
 
-def _clientside(app: Any, source: Source) -> None:
-    from dash import ClientsideFunction, Input, Output
-    from dash import State as Held
+def _clientside(app: Any) -> None:
+    from dash import ClientsideFunction, Input
 
-    count = len(all_controls(source))
-    places = [(f"place-{i}", "value") for i in range(count)]
-    texts = [(f"limit-{i}", "value") for i in range(count)]
-    own = [*places, *texts, ("where", "value")]
-    app.clientside_callback(
-        ClientsideFunction("explore", "collect"),
-        [Output(*one) for one in own],
-        Input("load", "data"),
-        [Input(*one) for one in own],
-        Held("settings", "data"),
-    )
-    for store in ("told", "reasoned", "drawn", "wrong"):
-        app.clientside_callback(ClientsideFunction("explore", store), Input(store, "data"))
+    stores = {"settings": "boot"}
+    stores |= dict.fromkeys(("load", "pictured", "drawn", "wrong"), "")
+    for store, function in stores.items():
+        own = ClientsideFunction("explore", function or store)
+        app.clientside_callback(own, Input(store, "data"))
+
+
+def _asked() -> tuple[int, str]:
+    """Return the number of a question and its query, as the script in the page posts them."""
+    from flask import abort, request
+
+    asked = request.get_json()
+    if not isinstance(asked, dict):
+        abort(400)
+    number, query = asked.get("n"), asked.get("query")
+    if not isinstance(number, int) or not isinstance(query, str):
+        abort(400)
+    return number, query
 
 
 def _state_of(source: Source, query: str) -> tuple[State, list[str]]:
@@ -90,29 +94,25 @@ def _state_of(source: Source, query: str) -> tuple[State, list[str]]:
 
 
 def _answers(app: Any, source: Source) -> None:
-    from dash import Input, Output
-    from dash.exceptions import PreventUpdate
-
-    @app.callback(Output("told", "data"), Input("ask-answer", "data"), prevent_initial_call=True)  # type: ignore[untyped-decorator]
-    def answered(asked: dict[str, Any]) -> dict[str, Any]:
-        if not asked:
-            raise PreventUpdate
-        told: dict[str, Any] = {"n": asked["n"], "query": asked["query"]}
+    @app.server.post("/answer")  # type: ignore[untyped-decorator]
+    def answered() -> dict[str, Any]:
+        number, query = _asked()
+        told: dict[str, Any] = {"n": number, "query": query}
         try:
-            state, wrong = _state_of(source, asked["query"])
-            answers = source.answer(state, asked["n"])
+            state, wrong = _state_of(source, query)
+            answers = source.answer(state, number)
+            own = _own_answer(source, state, answers)
+            return {
+                **told,
+                "query": state.to_query(),
+                "here": _here(source, state, own),
+                "limits": limits_of(source, state),
+                "cards": [_card(one) for one in answers],
+                "parts": list(own.parts),
+                "messages": wrong,
+            }
         except Exception as error:
             return {**told, "messages": [said_of(error)]}
-        own = _own_answer(source, state, answers)
-        return {
-            **told,
-            "query": state.to_query(),
-            "here": _here(source, state, own),
-            "limits": limits_of(source, state),
-            "cards": [_card(one) for one in answers],
-            "parts": list(own.parts),
-            "messages": wrong,
-        }
 
 
 def _card(answer: Answer) -> dict[str, Any]:
@@ -121,8 +121,8 @@ def _card(answer: Answer) -> dict[str, Any]:
     return {
         "status": SAID[status],
         "kind": status.lower(),
-        "headline": answer.headline or answer.error,
-        "proof": answer.error if answer.headline else answer.proof,
+        "headline": answer.headline or "Not accepted",
+        "proof": answer.error or answer.proof,
         "measures": [_measure(one) for one in answer.measures],
     }
 
@@ -157,23 +157,32 @@ def _reasons(app: Any, source: Source) -> None:
 
     @app.callback(
         Output("drawing", "figure"),
-        Output("reasoned", "data"),
-        Input("ask-reasons", "data"),
+        Output("pictured", "data"),
+        Input("ask-picture", "data"),
         prevent_initial_call=True,
     )  # type: ignore[untyped-decorator]
-    def reasoned(asked: dict[str, Any]) -> list[Any]:
+    def pictured(asked: dict[str, Any]) -> list[Any]:
         if not asked:
             raise PreventUpdate
         done: dict[str, Any] = {"n": asked["n"]}
         try:
             state, _ = _state_of(source, asked["query"])
             own = _own_answer(source, state, source.answer(state, asked["n"]))
-            done["cards"] = [_explained(one) for one in source.explain(state, asked["n"])]
             done["command"], done["python"] = source.command(state), source.python(state)
             figure, said = _drawn(source, state, own, asked.get("view"))
             return [figure, {**done, "said": said}]
         except Exception as error:
             return [no_update, {**done, "messages": [said_of(error)]}]
+
+    @app.server.post("/reasons")  # type: ignore[untyped-decorator]
+    def reasoned() -> dict[str, Any]:
+        number, query = _asked()
+        try:
+            state, _ = _state_of(source, query)
+            cards = [_explained(one) for one in source.explain(state, number)]
+            return {"n": number, "cards": cards}
+        except Exception as error:
+            return {"n": number, "messages": [said_of(error)]}
 
 
 def _drawn(source: Source, state: State, own: Answer, view: Any) -> tuple[dict[str, Any], str]:
@@ -183,7 +192,7 @@ def _drawn(source: Source, state: State, own: Answer, view: Any) -> tuple[dict[s
     if view == "layers":
         cost = source.costs(state)[source.targets.index(own.target)]
         return layers_of(cost) or (nothing("no costs layer by layer"), "")
-    return drawing_of(own.result) or (nothing(""), "")
+    return drawing_of(own.result, len(source.targets) == 1) or (nothing(""), "")
 
 
 def _explained(one: Explained) -> dict[str, Any]:
@@ -208,13 +217,8 @@ def _fronts(app: Any, source: Source) -> None:
     from dash import State as Held
     from dash.exceptions import PreventUpdate
 
-    kept: dict[str, FrontView] = {}
-
     @app.callback(
         Output("front", "figure"),
-        Output("along", "max"),
-        Output("along", "disabled"),
-        Output("along-go", "disabled"),
         Output("drawn", "data"),
         Input("ask-front", "data"),
         prevent_initial_call=True,
@@ -226,57 +230,37 @@ def _fronts(app: Any, source: Source) -> None:
         try:
             state, _ = _state_of(source, asked["query"])
             view = source.front(whole_of(source, state), asked["n"])
-            kept["last"] = view
             key = front_key(view)
             if key == asked.get("key"):
-                return [*[no_update] * 4, done]
+                return [no_update, done]
             done |= {"key": key, "said": view.error or view.message}
             done["offers"] = _changes(view.offers)
-            none, most = not view.places, max(len(view.places) - 1, 0)
             here = _here(source, state, _own_answer(source, state, source.answer(state)))
-            figure = front_figure(view, here, limits_of(source, state))
-            return [figure, most, none, none, done]
+            return [front_figure(view, here, limits_of(source, state)), done]
         except Exception as error:
             done |= {"key": "", "said": said_of(error), "offers": []}
-            return [nothing("no front"), no_update, True, True, done]
-
-    @app.callback(
-        Output("along-said", "children"),
-        Input("along", "value"),
-        Input("drawn", "data"),
-        prevent_initial_call=True,
-    )  # type: ignore[untyped-decorator]
-    def along(value: Any, _: Any) -> str:
-        view = kept.get("last")
-        if view is None or not view.places:
-            return ""
-        place = min(max(int(float(value or 0)), 0), len(view.places) - 1)
-        told = view.texts[place].partition("\n")[0]
-        return f"{place + 1:,} of {len(view.places):,}: {told}"
+            return [nothing("no front"), done]
 
     @app.callback(
         Output("load", "data"),
         Output("wrong", "data", allow_duplicate=True),
         Input("front", "clickData"),
-        Input("along-go", "n_clicks"),
-        Held("along", "value"),
-        Held("told", "data"),
+        Input("go", "data"),
+        Held("ask-front", "data"),
         prevent_initial_call=True,
     )  # type: ignore[untyped-decorator]
-    def gone(click: Any, clicks: int, value: Any, told: dict[str, Any] | None) -> list[Any]:
+    def gone(click: Any, go: Any, asked: dict[str, Any] | None) -> list[Any]:
         try:
-            state, _ = _state_of(source, (told or {}).get("query", ""))
-            whole = whole_of(source, state)
-            if ctx.triggered_id == "along-go":
-                view = source.front(whole)
-                place = view.places[min(int(float(value or 0)), len(view.places) - 1)]
+            if ctx.triggered_id == "go":
+                place = (go or {}).get("key")
             else:
                 place = click["points"][0].get("customdata")
-                if place is None:
-                    return [no_update, no_update]
-                place = place[0] if isinstance(place, list) else place
-            there = source.go(whole, int(place))
-            return [{"query": there.to_query(), "t": clicks}, []]
+            place = place[0] if isinstance(place, list) else place
+            if place is None or not asked:
+                return [no_update, no_update]
+            state, _ = _state_of(source, asked["query"])
+            there = source.go(whole_of(source, state), int(place))
+            return [{"query": there.to_query(), "n": asked["n"]}, []]
         except Exception as error:
             return [no_update, [said_of(error)]]
 
@@ -292,16 +276,16 @@ def _exports(app: Any, source: Source) -> None:
         Output("file", "data"),
         Output("wrong", "data", allow_duplicate=True),
         Input({"type": "export", "what": ALL}, "n_clicks"),
-        Held("told", "data"),
+        Held("ask-picture", "data"),
         prevent_initial_call=True,
     )  # type: ignore[untyped-decorator]
-    def exported(clicks: list[int], told: dict[str, Any] | None) -> list[Any]:
+    def exported(clicks: list[int], asked: dict[str, Any] | None) -> list[Any]:
         from base64 import b64encode
 
         if not any(clicks):
             return [no_update, no_update]
         try:
-            state, _ = _state_of(source, (told or {}).get("query", ""))
+            state, _ = _state_of(source, (asked or {}).get("query", ""))
             what = ctx.triggered_id["what"]
             picture = what in dict(pictures_of(source))
             file = picture_of(source, state, what) if picture else source.export(state, what)

@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 
     from .source import Source
 
-__all__ = ["INDEX", "STEPS", "Control", "all_controls", "layout_of", "pictures_of"]
+__all__ = ["INDEX", "STEPS", "Control", "layout_of", "pictures_of"]
 
 STEPS = 1000  # places of a slider
 MOST_WEIGHT = 3.0
-CONFIDENCE = "confidence of costs"
-EPSILON, EPSILONS = "epsilon of the front", (0.001, 0.1)
+EPSILONS = (0.001, 0.1)
 
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath "
@@ -56,6 +55,8 @@ class Control(Record):
     ----------
     key : str
         Its name in a link.
+    group : str
+        The id of what holds it.
     label, unit : str
     low, high : float
     log, whole : bool
@@ -70,6 +71,7 @@ class Control(Record):
     """
 
     key: str
+    group: str
     label: str
     unit: str
     low: float
@@ -86,49 +88,41 @@ class Control(Record):
         return {name: getattr(self, name) for name in self.field_names}
 
 
-def controls_of(source: Source) -> dict[str, list[Control]]:
-    """Return the controls of a page: budgets, weights, and what else has a slider."""
+def controls_of(source: Source) -> list[Control]:
+    """Return the sliders of a page: budgets, weights, and what else has one."""
     choices = source.kind == "choices"
-    budgets = [
+    found = [
         Control(
-            one.keyword,
-            one.label,
-            one.unit,
-            one.low,
-            one.high,
-            log=one.log,
-            whole=one.whole,
-            greatest=one.greatest,
-            positive=not choices,
+            one.keyword, "budgets", one.label, one.unit, one.low, one.high, log=one.log,
+            whole=one.whole, greatest=one.greatest, positive=not choices,
         )
         for one in source.sliders
-    ]
-    weights = []
-    for one in source.weights:  # of choices the least weighted sum is looked for
-        low, high = (0.0, MOST_WEIGHT) if one.greatest or choices else (-MOST_WEIGHT, 0.0)
-        key, free = WEIGHT + one.name, high == 0.0
-        weights.append(Control(key, one.label, "", low, high, greatest=free, none="none", steps=30))
-    further = []
+    ]  # fmt: skip
+    for goal in source.weights:  # of choices the least weighted sum is looked for
+        low, high = (0.0, MOST_WEIGHT) if goal.greatest or choices else (-MOST_WEIGHT, 0.0)
+        found.append(
+            Control(
+                WEIGHT + goal.name, "weights", goal.label, "", low, high,
+                greatest=high == 0.0, none="none", steps=30,
+            )
+        )  # fmt: skip
     if source.confidences:
         low, high = min(source.confidences), max(source.confidences)
         steps = round(100 * (high - low))
-        further.append(
+        found.append(
             Control(
-                "confidence", CONFIDENCE, "", low, high, greatest=False, none="off", steps=steps
+                "confidence", "certainty", "confidence of costs", "", low, high, greatest=False,
+                none="off", steps=steps,
             )
-        )
+        )  # fmt: skip
     if source.coarser:
-        further.append(
+        found.append(
             Control(
-                "epsilon", EPSILON, "", *EPSILONS, log=True, greatest=False, none="exact", steps=40
+                "epsilon", "coarse", "epsilon of the front", "", *EPSILONS, log=True,
+                greatest=False, none="exact", steps=40,
             )
-        )
-    return {"budgets": budgets, "weights": weights, "further": further}
-
-
-def all_controls(source: Source) -> list[Control]:
-    """Return the controls in the order of their ids."""
-    return [one for some in controls_of(source).values() for one in some]
+        )  # fmt: skip
+    return found
 
 
 def weights_of(source: Source) -> dict[str, float]:
@@ -141,7 +135,7 @@ def weights_of(source: Source) -> dict[str, float]:
 def settings_of(source: Source) -> dict[str, Any]:
     """Return what the script in the page knows of it."""
     return {
-        "scales": [one.to_dict() for one in all_controls(source)],
+        "scales": [one.to_dict() for one in controls_of(source)],
         "weights": {WEIGHT + name: str(value) for name, value in weights_of(source).items()},
         "fronts": _fronts(source),
         "targets": list(source.targets),
@@ -157,8 +151,7 @@ def layout_of(source: Source) -> Any:
     """Return the page."""
     from dash import dcc, html
 
-    stores = ("load", "settings", "ask-answer", "told", "ask-reasons", "reasoned")
-    stores += ("ask-front", "drawn", "wrong")
+    stores = ("settings", "load", "go", "ask-picture", "pictured", "ask-front", "drawn", "wrong")
     data = {"settings": settings_of(source)}
     return html.Div(
         [
@@ -207,84 +200,28 @@ def _head(source: Source) -> Any:
     )
 
 
-def _control(number: int, one: Control) -> Any:
-    from dash import dcc, html
-
-    return html.Div(
-        [
-            html.Label(one.label, htmlFor=f"place-{number}", id=f"label-{number}"),
-            html.Div(
-                [
-                    dcc.Input(
-                        id=f"limit-{number}",
-                        type="text",
-                        inputMode="decimal",
-                        debounce=True,
-                        placeholder=one.none,
-                        className="limit",
-                    ),
-                    html.Label(
-                        [html.Span(f"{one.label}, as a number", className="hidden"), one.unit],
-                        htmlFor=f"limit-{number}",
-                        className="unit",
-                    ),
-                ],
-                className="value",
-            ),
-            dcc.Input(
-                id=f"place-{number}",
-                type="range",
-                min=0,
-                max=one.steps,
-                step=1,
-                value=one.steps if one.greatest else 0,
-                className="place",
-            ),
-        ],
-        className="control unlimited " + ("upper" if one.greatest else "lower"),
-    )
-
-
 def _controls(source: Source) -> Any:
-    from dash import dcc, html
+    """Return the places of the sliders, which the script in the page makes: they are the browser's
+    own, and dash need not know how they stand."""
+    from dash import html
 
-    groups = controls_of(source)
-    number = 0
-    made: dict[str, list[Any]] = {}
-    for name, some in groups.items():
-        made[name] = []
-        for one in some:
-            made[name].append(_control(number, one))
-            number += 1
-    parts = [html.H2("Budgets"), *made["budgets"]]
-    if made["weights"]:
-        said = "What is to be least: a weighted sum." if source.kind == "choices" else (
-            "What is best: a product of powers. What is better low has a weight below 0."
-        )  # fmt: skip
-        parts.append(_fold("Objective", [html.P(said, className="note"), *made["weights"]]))
+    parts = [html.H2("Budgets"), html.Div(id="budgets")]
+    if source.weights:
+        said = (
+            "What is to be least: a weighted sum."
+            if source.kind == "choices"
+            else "What is best: a product of powers. What is better low has a weight below 0."
+        )
+        parts.append(_fold("Objective", [html.P(said, className="note"), html.Div(id="weights")]))
     more: list[Any] = []
     if source.confidences:
-        more.append(made["further"][0])
+        more.append(html.Div(id="certainty"))
     if source.codesign:
         more.append(_chips("codesign", "Accelerator", [("1", "choose the accelerator too")], ()))
-    more.append(
-        html.Div(
-            [
-                html.Label("Conditions", htmlFor="where"),
-                dcc.Input(
-                    id="where",
-                    type="text",
-                    debounce=True,
-                    placeholder="depth_1 == depth_2",
-                    className="wide",
-                ),
-            ],
-            className="field",
-            hidden=not source.conditional,
-        )
-    )
-    open_ = bool(source.confidences or source.codesign or source.conditional)
-    parts.append(html.Div(_fold("Certainty and conditions", more), hidden=not open_))
+    if source.conditional:
+        more.append(html.Div(id="condition", className="field"))
+    if more:
+        parts.append(_fold("Certainty and conditions", more))
     facts = [
         html.Div([html.Dt(name), html.Dd(value)], className="fact") for name, value in source.facts
     ]
@@ -372,7 +309,7 @@ GRAPH = {"displaylogo": False, "displayModeBar": False, "responsive": True, "sho
 
 def _chips(
     name: str, said: str, options: Sequence[tuple[str, str]], chosen: Sequence[str],
-    single: bool = False,
+    single: bool = False, most: int | None = None,
 ) -> Any:  # fmt: skip
     """Return choices as buttons that stay pressed; single: one of them is."""
     from dash import html
@@ -383,6 +320,8 @@ def _chips(
         for value, text in options
     ]  # fmt: skip
     kind = {"data-single": "1"} if single else {}
+    if most is not None:
+        kind["data-most"] = str(most)
     return html.Div(buttons, id=name, className="chips", role="group",
                     **{"aria-label": said, **kind})  # fmt: skip
 
@@ -397,9 +336,6 @@ def _graph(name: str) -> Any:
 def _front(source: Source) -> Any:
     from dash import dcc, html
 
-    every = all_controls(source)
-    coarse = [_control(i, one) for i, one in enumerate(every) if one.key == "epsilon"]
-
     targets = [(one, one or source.title) for one in source.targets]
     goals = [(one.name, one.label) for one in source.goals]
     return html.Section(
@@ -409,24 +345,30 @@ def _front(source: Source) -> Any:
                 _chips("target", "The front on", targets, source.targets[:1], single=True),
                 hidden=len(targets) < 2,
             ),
-            _chips("fronts", "Two or three objectives", goals, _fronts(source)),
+            _chips("fronts", "Two or three objectives", goals, _fronts(source), most=3),
             _graph("front"),
             html.P(id="front-said", className="note", role="status"),
             html.Div(id="front-offers", className="offers"),
             html.Div(
                 [
-                    html.Label("Along the front", htmlFor="along"),
-                    dcc.Input(
-                        id="along", type="range", min=0, max=1, step=1, value=0, disabled=True
+                    html.Label("Along the front", htmlFor="along-place"),
+                    html.Div(
+                        dcc.Input(
+                            id="along-place",
+                            type="range",
+                            min=0,
+                            max=1,
+                            step=1,
+                            value=0,
+                            disabled=True,
+                        )
                     ),
-                    html.Button(
-                        "Go there", id="along-go", className="quiet", n_clicks=0, disabled=True
-                    ),
+                    html.Button("Go there", id="along-go", className="quiet", disabled=True),
                     html.Span(id="along-said", className="note", role="status"),
                 ],
                 className="along",
             ),
-            *coarse,
+            *([html.Div(id="coarse")] if source.coarser else []),
         ],
         className="panel front",
         **{"aria-label": "Every trade-off"},

@@ -20,8 +20,9 @@ __all__ = [
     "whole_of",
 ]  # fmt: skip
 
-HERE = "this answer"
+HERE = "answer"
 ROOM = 0.05  # beside the outermost points
+WIDE, NARROW = 9.5, 4.6  # inches of a drawing
 LAYERS = 12  # with bars of their own
 MARKED = 150  # points, up to which each is a dot on the line
 FONT = {"family": "system-ui, sans-serif", "size": 12, "color": "#1f2933"}
@@ -68,7 +69,7 @@ def front_chart(view: FrontView) -> Chart:
             Points(
                 view.cloud[second.name],
                 view.cloud[first.name],
-                "other networks looked at",
+                "others looked at",
                 colour=GREY,
                 size=3,
             )
@@ -80,7 +81,7 @@ def front_chart(view: FrontView) -> Chart:
             Points(
                 [view.columns[second.name][at]],
                 [view.columns[first.name][at]],
-                "best compromise",
+                "compromise",
                 colour=1,
                 symbol="diamond",
                 size=7.5,
@@ -117,7 +118,7 @@ def front_chart(view: FrontView) -> Chart:
 
 
 def _points(view: FrontView, first: Goal, second: Goal, third: Sequence[Goal]) -> Points | Line:
-    name = "proven trade-offs" if view.exact else "trade-offs"
+    name = "proven" if view.exact else "not proven"
     if not third:
         # steps: between two points nothing is better than the first
         order = sorted(range(len(view.places)), key=view.columns[second.name].__getitem__)
@@ -182,6 +183,8 @@ def front_figure(
         return nothing("nothing fits" if not view.error else "no front")
     figure = page_figure(front_chart(view))
     for trace in figure["data"]:
+        if len(trace.get("customdata") or ()) == len(view.places):
+            trace["meta"] = "front"
         if trace.get("name") == HERE:  # for the legend alone: shapes can be moved by themselves
             trace |= {"x": [None], "y": [None]}
     figure["layout"]["shapes"] = [_limit("x", limits[0]), _limit("y", limits[1]), _star(here)]
@@ -230,7 +233,7 @@ def page_figure(chart: Chart) -> dict[str, Any]:
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hoverlabel": {"bgcolor": "white", "font": {"size": 12}, "align": "left"},
         "margin": {"l": 58, "r": 12, "t": 26, "b": 40},
-        "legend": {"orientation": "h", "x": 0.0, "y": 1.0, "yanchor": "bottom"},
+        "legend": {"orientation": "h", "x": 0.0, "y": 1.0, "yanchor": "bottom", "entrywidth": 0},
     }
     return figure
 
@@ -258,16 +261,17 @@ def layers_of(cost: Any) -> tuple[dict[str, Any], str] | None:
     return figure, "; ".join(notes)
 
 
-def drawing_of(result: Any) -> tuple[dict[str, Any], str] | None:
-    """Return the drawing of what was found, and what is to be said of it."""
+def drawing_of(result: Any, whole: bool) -> tuple[dict[str, Any], str] | None:
+    """Return the drawing of what was found, and what is to be said of it; whole: as wide as the
+    page, not as half of it."""
     from ..networks.drawing import chart_of
 
     net = getattr(result, "architecture", None)
     if net is None:
         return None
-    chart = chart_of(net)
+    chart = chart_of(net, WIDE if whole else NARROW)
     figure = page_figure(chart.replace(title="", notes=()))
-    figure["layout"]["margin"] = {"l": 6, "r": 6, "t": 24, "b": 4}
+    figure["layout"]["margin"] = {"l": 6, "r": 24, "t": 24, "b": 4}
     return figure, "; ".join(chart.notes)
 
 

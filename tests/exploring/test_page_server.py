@@ -67,6 +67,30 @@ def test_its_address_has_the_state_and_is_this_machines(page: flash.Explorer) ->
         assert other.connect_ex(("127.0.0.2", port_of(page))) != 0
 
 
+def test_answers_are_those_of_search(page: flash.Explorer) -> None:
+    def told(path: str, query: str) -> dict[str, Any]:
+        body = json.dumps({"n": 7, "query": query})
+        status, _, text = asked(page, path, "POST", body, Content_Type="application/json")
+        assert status == 200
+        found: dict[str, Any] = json.loads(text)
+        assert found["n"] == 7
+        return found
+
+    result = flash.search(SPACE, "rram", max_latency_ms=1.0)
+    answer = told("/answer", "max_latency_ms=1.0")
+    (card,) = answer["cards"]
+    assert (card["headline"], card["kind"]) == (f"NN-Degree {result.nn_degree:.6g}", "optimal")
+    assert answer["here"] == [result.latency_ms, result.nn_degree]
+    assert answer["limits"] == [1.0, None]
+    assert "max_latency_ms" in told("/reasons", "max_latency_ms=1.0")["cards"][0]["binds"][0]
+    (card,) = told("/answer", "max_latency_ms=1e-9")["cards"]
+    assert (card["status"], card["kind"]) == ("nothing fits", "infeasible")
+    assert told("/reasons", "max_latency_ms=1e-9")["cards"][0]["changes"]
+    (card,) = told("/answer", "where=depth_7+%3D%3D+1")["cards"]
+    assert (card["headline"], card["kind"]) == ("Not accepted", "error")
+    assert "depth_7" in card["proof"]
+
+
 class Loads(HTMLParser):
     """What a page loads."""
 
@@ -131,6 +155,12 @@ def test_broken_requests_are_refused_without_a_word(
         assert status in (400, 500), (body, status)
         assert "Traceback" not in text
         assert str(flash.__path__[0]) not in text
+    for path in ("/answer", "/reasons"):
+        for body in ("", "[]", "{}", '{"n": "1", "query": ""}', '{"n": 1}', '{"n": 1, "query": 5}'):
+            assert asked(page, path, "POST", body, **own)[0] == 400, (path, body)
+        # a form of another page can send this, without being asked whether it may
+        body = '{"n": 1, "query": ""}'
+        assert asked(page, path, "POST", body, Content_Type="text/plain")[0] == 415
     assert asked(page, "/_dash-update-component", "POST", "x" * (1 << 21), **own)[0] == 413
     assert asked(page, "/../../etc/passwd")[0] in (200, 404)
     assert asked(page)[0] == 200

@@ -1,31 +1,55 @@
 // What runs in the browser: sliders to numbers and back, the question to be asked, and its order.
 //
 // The controls together say a query, as a link does. A lane asks the server one thing about it (the
-// numbers, why, the front) and has one question under way; what is asked meanwhile waits, and the
-// newest of it alone goes next. So answers come in order however fast a slider is dragged, and no
-// answer to an older question is ever shown after a newer one's.
+// numbers, the reasons, the picture, the front) and has one question under way; what is asked
+// meanwhile waits, and the newest of it alone goes next. So answers come in order however fast a
+// slider is dragged, and none to an older question is shown after a newer one's.
+//
+// Numbers and reasons are written into the page from here, as text: a drag goes through nothing
+// else. Charts, files and the page itself are dash's, whose stores carry questions and answers.
 (function () {
   "use strict";
 
+  // The browser's own functions, in the place of those that dash's polyfill has put there.
   const { parseInt, parseFloat, ...strings } = window.flashOwn;
   Object.assign(window, { parseInt, parseFloat });
   for (const [name, own] of Object.entries(strings))
     Object.defineProperty(String.prototype, name, { value: own, writable: true, configurable: true });
 
   const PATIENCE = 700; // ms, after which a newer question doesn't wait for an answer any more
-  const CALM = 250; // ms between drawings while a slider is dragged
+  const CALM = 250; // ms between pictures while a slider is dragged
   const WEIGHT = "weight_";
-  const props = (id, what) => window.dash_clientside.set_props(id, what);
+  const ENDED =
+    "The explorer has ended. Start it again in the terminal: what is shown stays, and the link in " +
+    "the address bar leads back to it.";
   const element = (id) => document.getElementById(id);
+  const props = (id, what) => window.dash_clientside.set_props(id, what);
+
+  // making elements: what the server tells is written as text, never read as a page
+
+  function made(tag, text, kind, more) {
+    const one = document.createElement(tag);
+    if (text !== undefined && text !== null) one.textContent = text;
+    if (kind) one.className = kind;
+    for (const [name, value] of Object.entries(more ?? {})) one.setAttribute(name, value);
+    return one;
+  }
+
+  const write = (id, text) => {
+    const one = element(id);
+    if (one && one.textContent !== text) one.textContent = text;
+  };
+
+  // questions
 
   class Lane {
-    constructor(store, after) {
-      this.store = store; // where a question is put for the server's callback
+    constructor(after, send) {
       this.after = after; // ms that a question rests, for a newer one to take its place
+      this.give = send;
       this.last = 0; // the number of the last question
       this.shown = 0; // that of the newest answer
       this.busy = 0; // that of the question under way, or 0
-      this.since = 0;
+      this.since = -Infinity;
       this.next = null;
       this.timer = 0;
     }
@@ -45,13 +69,17 @@
       clearTimeout(this.timer);
       this.busy = ++this.last;
       this.since = performance.now();
-      props(this.store, { data: { ...this.next, n: this.busy } });
+      const data = { ...this.next, n: this.busy };
       this.next = null;
+      this.give(data, this);
     }
 
+    // Take an answer: whether it is newer than what is shown.
     done(n) {
+      const newer = n > this.shown;
       this.shown = Math.max(this.shown, n);
       if (n >= this.busy) this.free();
+      return newer;
     }
 
     free() {
@@ -64,10 +92,29 @@
     }
   }
 
+  const stored = (store) => (data) => props(store, { data });
+
+  const posted = (path, take) => async (data, lane) => {
+    const options = {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(data),
+    };
+    try {
+      const response = await window.fetch(path, options);
+      const answer = response.ok ? await response.json() : { n: data.n };
+      if (lane.done(data.n) && response.ok) take(answer);
+    } catch {
+      lane.done(data.n);
+    }
+    settle();
+  };
+
   const lanes = {
-    answer: new Lane("ask-answer", 0),
-    reasons: new Lane("ask-reasons", CALM),
-    front: new Lane("ask-front", CALM),
+    answer: new Lane(0, posted("/answer", told)),
+    reasons: new Lane(CALM, posted("/reasons", reasoned)),
+    picture: new Lane(CALM, stored("ask-picture")),
+    front: new Lane(CALM, stored("ask-front")),
   };
 
   // numbers, as a person writes them
@@ -77,7 +124,6 @@
     const text = String(value);
     return text.includes("e+") ? value.toLocaleString("en", { useGrouping: false }) : text;
   };
-  const free = (scale, place) => (scale.greatest ? place >= scale.steps : place <= 0);
 
   function rounded(value, up) {
     if (!value) return 0;
@@ -92,7 +138,7 @@
 
   // As Slider.value_at and Slider.place_of in Python; null is no limit.
   function valueAt(scale, place) {
-    if (free(scale, place)) return null;
+    if (scale.greatest ? place >= scale.steps : place <= 0) return null;
     const share = Math.min(Math.max(place / scale.steps, 0), 1);
     const raw = scale.log
       ? scale.low * Math.exp(share * Math.log(scale.high / scale.low))
@@ -103,7 +149,7 @@
   }
 
   function placeOf(scale, value) {
-    if (value === null) return scale.greatest ? scale.steps : 0;
+    if (!Number.isFinite(value)) return scale.greatest ? scale.steps : 0;
     if (scale.high <= scale.low) return Math.round(scale.steps / 2);
     const inside = Math.min(Math.max(value, scale.low), scale.high);
     const share = scale.log
@@ -113,6 +159,8 @@
     const [least, most] = scale.greatest ? [0, scale.steps - 1] : [1, scale.steps];
     return Math.min(Math.max(Math.round(share * scale.steps), least), most);
   }
+
+  const bareOf = (text) => String(text ?? "").trim().replaceAll(",", "");
 
   // As the command line reads numbers: 4, 0.5, 2e6, 2M; null of nothing.
   const LETTERS = { k: 1e3, m: 1e6, g: 1e9 };
@@ -130,18 +178,59 @@
     if (value === null || (Number.isFinite(value) && (value > 0 || !scale.positive))) return "";
     const of = scale.unit ? ` of ${scale.unit}` : "";
     const above = scale.positive ? " above 0" : "";
-    return `${scale.label} must be a number${of}${above}, as ${digits(rounded(scale.high))}; got ${bareOf(text)}`;
+    const like = digits(rounded(scale.high));
+    return `${scale.label} must be a number${of}${above}, as ${like}; got ${bareOf(text)}`;
   }
 
   // the page's controls, and the query that they say
 
   let settings = null; // of the page: {scales, weights, fronts, targets, query}
+  let controls = []; // of each scale its slider and its field
   let good = []; // of each field the last number that could be read
   let rest = []; // parts of a link that no control shows
   let current = null; // the query on the screen
   let address = 0;
 
-  const bareOf = (text) => String(text ?? "").trim().replaceAll(",", "");
+  function control(scale, i) {
+    const box = made("div", null, `control unlimited ${scale.greatest ? "upper" : "lower"}`);
+    const slider = made("input", null, "place", {
+      type: "range", id: `place-${i}`, min: 0, max: scale.steps, step: 1, autocomplete: "off",
+    });
+    const field = made("input", null, "limit", {
+      type: "text", id: `limit-${i}`, inputmode: "decimal", placeholder: scale.none,
+      autocomplete: "off", "aria-label": `${scale.label}, as a number`,
+    });
+    const value = made("div", null, "value");
+    value.append(field, made("span", scale.unit, "unit"));
+    box.append(made("label", scale.label, "", { for: slider.id }), value, slider);
+    slider.addEventListener("input", () => {
+      const number = valueAt(scale, Number(slider.value));
+      good[i] = number;
+      field.value = number === null ? "" : digits(number);
+      tell(i);
+      asked();
+    });
+    field.addEventListener("change", () => {
+      if (!wrongOf(scale, field.value)) {
+        good[i] = numberOf(field.value);
+        slider.value = placeOf(scale, good[i] ?? NaN);
+      }
+      tell(i);
+      asked();
+    });
+    element(scale.group).append(box);
+    return { box, slider, field };
+  }
+
+  // A reader of screens is told the value, not the place on the slider.
+  function tell(i) {
+    const scale = settings.scales[i];
+    const { box, slider, field } = controls[i];
+    const text = good[i] === null ? "" : digits(good[i]);
+    slider.setAttribute("aria-valuetext", text ? `${text} ${scale.unit}`.trim() : scale.none);
+    box.classList.toggle("unlimited", text === "");
+    field.setAttribute("aria-invalid", String(wrongOf(scale, field.value) !== ""));
+  }
 
   // Buttons that stay pressed: what is chosen, by the id of their group.
   const chipsOf = (id) => [...document.querySelectorAll(`#${id} > button`)];
@@ -151,28 +240,29 @@
       .filter((one) => one.getAttribute("aria-pressed") === "true")
       .map((one) => one.dataset.value);
 
-  const choose = (id, values) =>
-    chipsOf(id).forEach((one) =>
-      one.setAttribute("aria-pressed", String(values.includes(one.dataset.value))),
-    );
+  function choose(id, values) {
+    const most = Number(element(id)?.dataset.most ?? Infinity);
+    for (const one of chipsOf(id)) {
+      const pressed = values.includes(one.dataset.value);
+      one.setAttribute("aria-pressed", String(pressed));
+      // neither a fourth objective nor a single one is a front
+      const barred = most < Infinity && (pressed ? values.length <= 2 : values.length >= most);
+      one.setAttribute("aria-disabled", String(barred));
+    }
+  }
 
   function pressed(button) {
+    if (button.getAttribute("aria-disabled") === "true") return;
     const group = button.parentElement;
     const value = button.dataset.value;
     const now = chosen(group.id);
     if (group.dataset.single) choose(group.id, [value]);
     else choose(group.id, now.includes(value) ? now.filter((one) => one !== value) : [...now, value]);
     if (group.id !== "view") asked();
-    else if (current !== null) lanes.reasons.ask({ query: current, view: value });
-    still();
+    else if (current !== null) lanes.picture.ask({ query: current, view: value });
   }
 
-  function queryOf(texts, where) {
-    const [codesign, fronts, [target]] = ["codesign", "fronts", "target"].map(chosen);
-    settings.scales.forEach((scale, i) => {
-      // what cannot be read changes nothing
-      if (!wrongOf(scale, texts[i])) good[i] = numberOf(texts[i]);
-    });
+  function queryNow() {
     const said = settings.scales.map(({ key }, i) => [key, good[i] === null ? "" : digits(good[i])]);
     const usual = ([key, text]) => Number(text || 0) === Number(settings.weights[key] ?? 0);
     const weights = said.filter(([key]) => key.startsWith(WEIGHT));
@@ -181,108 +271,82 @@
     const pairs = said.filter(
       ([key, text]) => text !== "" && !(key.startsWith(WEIGHT) && (unsaid || Number(text) === 0)),
     );
+    const [codesign, fronts, [target]] = ["codesign", "fronts", "target"].map(chosen);
     if (codesign.length) pairs.push(["codesign", "1"]);
-    const condition = String(where ?? "").trim();
-    if (condition) pairs.push(["where", condition]);
+    const where = element("where")?.value.trim();
+    if (where) pairs.push(["where", where]);
     if (settings.fronts.join() !== fronts.join()) for (const one of fronts) pairs.push(["front", one]);
     if (target && target !== settings.targets[0]) pairs.push(["target", target]);
     return new URLSearchParams([...rest, ...pairs]).toString();
   }
 
-  // What the controls show of a query; what none shows is kept for the next.
-  function read(query) {
+  // Show a query; what no control shows of it is kept for the next.
+  function show(query) {
     const given = new URLSearchParams(query);
     const taken = new Set(["codesign", "front", "target", "where"]);
     const weighed = [...given.keys()].some((name) => name.startsWith(WEIGHT));
-    const texts = settings.scales.map((scale) => {
-      const { key } = scale;
-      taken.add(key);
-      const usual = weighed ? "" : (settings.weights[key] ?? "");
-      const text = given.get(key) ?? usual;
-      return text === "" || wrongOf(scale, text) ? text : digits(numberOf(text));
+    settings.scales.forEach((scale, i) => {
+      const { slider, field } = controls[i];
+      taken.add(scale.key);
+      const text = given.get(scale.key) ?? (weighed ? "" : (settings.weights[scale.key] ?? ""));
+      const wrong = wrongOf(scale, text) !== "";
+      good[i] = wrong ? null : numberOf(text);
+      field.value = wrong ? text : good[i] === null ? "" : digits(good[i]);
+      slider.value = placeOf(scale, good[i] ?? NaN);
+      tell(i);
     });
-    good = texts.map((text) => (Number.isFinite(numberOf(text)) ? numberOf(text) : null));
     rest = [...given].filter(([name]) => !taken.has(name));
     const fronts = given.getAll("front");
     choose("codesign", ["1", "true"].includes(given.get("codesign")) ? ["1"] : []);
     choose("fronts", fronts.length ? fronts : settings.fronts);
     choose("target", [given.get("target") ?? settings.targets[0]]);
-    return { texts, where: given.getAll("where").join(" and ") };
+    if (element("where")) element("where").value = given.getAll("where").join(" and ");
   }
-
-  const placesOf = (texts) =>
-    settings.scales.map((scale, i) => {
-      const value = numberOf(texts[i]);
-      return placeOf(scale, Number.isFinite(value) ? value : null);
-    });
-
-  // A pointer or a reader of screens is told the value, not the place on the slider.
-  function tell(i, text) {
-    const scale = settings.scales[i];
-    const slider = element(`place-${i}`);
-    if (!slider) return;
-    const said = text ? `${text} ${scale.unit}`.trim() : scale.none;
-    slider.setAttribute("aria-valuetext", said);
-    slider.closest(".control").classList.toggle("unlimited", text === "");
-    element(`limit-${i}`).setAttribute("aria-invalid", String(wrongOf(scale, text) !== ""));
-  }
-
-  let held = { texts: [], where: "" }; // what the fields say
 
   function asked() {
-    const { texts, where } = held;
-    const query = queryOf(texts, where);
-    typed = settings.scales.map((scale, i) => wrongOf(scale, texts[i])).filter((text) => text);
+    typed = settings.scales.map((scale, i) => wrongOf(scale, controls[i].field.value)).filter(Boolean);
+    messages(answered);
+    lanes.answer.ask({ query: queryNow() });
+    settle();
+  }
+
+  function boot(given) {
+    if (settings !== null || !given) return;
+    settings = given;
+    good = settings.scales.map(() => null);
+    controls = settings.scales.map(control);
+    const condition = element("condition");
+    if (condition) {
+      const field = made("input", null, "wide", {
+        type: "text", id: "where", placeholder: "depth_1 == depth_2", autocomplete: "off",
+      });
+      field.addEventListener("change", asked);
+      condition.append(made("label", "Conditions", "", { for: "where" }), field);
+    }
+    const query = window.location.search.slice(1) || settings.query;
+    show(query);
+    // a part that cannot be read is told of by the server: the link goes there as it is
     lanes.answer.ask({ query });
-    if (typed.length) messages([]);
+    settle();
   }
 
-  function collect(...args) {
-    const skip = window.dash_clientside.no_update;
-    const context = window.dash_clientside.callback_context;
-    const first = settings === null;
-    settings = args[args.length - 1];
-    const n = settings.scales.length;
-    const load = args[0];
-    let places = args.slice(1, 1 + n);
-    let texts = args.slice(1 + n, 1 + 2 * n);
-    let where = args[1 + 2 * n];
-    const out = new Array(2 * n + 1).fill(skip);
-    const ids = context.triggered.map((one) => one.prop_id.split(".")[0]);
-    if (first || ids.includes("load")) {
-      const query = first ? window.location.search.slice(1) || settings.query : load.query;
-      ({ texts, where } = read(query));
-      places = placesOf(texts);
-      out.splice(0, out.length, ...places, ...texts, where);
-      texts.forEach((text, i) => tell(i, text));
-      // a part that cannot be read is told by the server: the link goes there as it is
-      held = { texts, where };
-      lanes.answer.ask({ query: first ? query : queryOf(texts, where) });
-      still();
-      return out;
-    }
-    for (const id of ids) {
-      const [kind, place] = id.split("-");
-      const i = Number(place);
-      if (kind === "place") {
-        const value = valueAt(settings.scales[i], Number(places[i]));
-        texts[i] = out[n + i] = value === null ? "" : digits(value);
-      } else if (kind === "limit") out[i] = placesOf(texts)[i];
-      if (kind === "place" || kind === "limit") tell(i, String(texts[i] ?? ""));
-    }
-    held = { texts, where };
+  function load(data) {
+    if (!data || settings === null) return;
+    show(data.query);
     asked();
-    still();
-    return out;
   }
 
-  // answers: what the server tells is written as text, never read as a page
+  // answers
 
-  function made(tag, text, kind) {
-    const one = document.createElement(tag);
-    if (text !== undefined && text !== null) one.textContent = text;
-    if (kind) one.className = kind;
-    return one;
+  let typed = []; // what is wrong with the fields
+  let answered = []; // and with the last question
+
+  function messages(texts) {
+    answered = texts;
+    const all = [...new Set([...typed, ...answered])];
+    const shown = [...element("messages").children].map((one) => one.textContent);
+    if (all.join("\n") !== shown.join("\n"))
+      element("messages").replaceChildren(...all.map((text) => made("p", text, "message")));
   }
 
   function row(cells) {
@@ -292,8 +356,6 @@
   }
 
   function measured([label, text, interval, limit, share]) {
-    const head = made("th", label);
-    head.scope = "row";
     const of = made("td", limit, "limit");
     if (share !== null) {
       const bar = made("span", null, "bar");
@@ -302,6 +364,7 @@
       bar.append(full);
       of.append(bar);
     }
+    const head = made("th", label, "", { scope: "row" });
     return row([head, made("td", text, "number"), made("td", interval, "interval"), of]);
   }
 
@@ -313,51 +376,31 @@
     const table = made("table", null, "cells");
     const [head, body] = [made("thead"), made("tbody")];
     rows.forEach((some, k) => {
-      const tag = titled && k === 0 ? "th" : "td";
+      const title = titled && k === 0;
       const whole = typeof some === "string";
       const cells = (whole ? [some] : some).map((text, place) => {
-        const cell = made(tag, text, whole || place < left ? "left" : "");
-        if (tag === "th") cell.scope = "col";
+        const cell = made(title ? "th" : "td", text, whole || place < left ? "left" : "");
+        if (title) cell.scope = "col";
         if (whole) cell.colSpan = columns;
         return cell;
       });
       const line = row(cells);
       if (k >= rows.length - (foot ?? 0)) line.className = "foot";
-      (titled && k === 0 ? head : body).append(line);
+      (title ? head : body).append(line);
     });
     table.append(...(titled ? [head] : []), body);
     return table;
   }
 
   function leads(text, query, kind, label) {
-    const button = made("button", text, kind);
-    button.type = "button";
+    const button = made("button", text, kind, { type: "button" });
     button.dataset.query = query;
     if (label) button.setAttribute("aria-label", label);
     return button;
   }
 
-  const write = (id, text) => {
-    const one = element(id);
-    if (one && one.textContent !== text) one.textContent = text;
-  };
-
-  let typed = []; // what is wrong with the fields
-  let answered = []; // and with the last question
-
-  function messages(texts) {
-    answered = texts;
-    const all = [...new Set([...typed, ...answered])];
-    element("messages").replaceChildren(...all.map((text) => made("p", text, "message")));
-  }
-
   function told(data) {
-    if (!data) return;
-    const newest = data.n > lanes.answer.shown;
-    lanes.answer.done(data.n);
-    if (!newest) return;
     current = data.query;
-    document.body.dataset.answered = data.n;
     (data.cards ?? []).forEach((card, i) => {
       const badge = element(`status-${i}`);
       badge.textContent = card.status;
@@ -374,13 +417,17 @@
       window.history.replaceState(null, "", to);
     }, CALM);
     if (data.cards) ({ here, limits } = data);
+    document.body.dataset.query = data.query;
+    document.body.dataset.answered = data.n;
     painted(() => {
       move();
-      lanes.reasons.ask({ query: data.query, view: view() });
-      fronted = data.query; // when the reasons are there: they take less
+      lanes.front.ask({ query: data.query, key: drawnKey });
+      lanes.picture.ask({ query: data.query, view: chosen("view")[0] });
+      lanes.reasons.ask({ query: data.query });
+      clearTimeout(late);
+      late = setTimeout(slow, 2 * CALM);
       settle();
     });
-    settle();
   }
 
   // The numbers are to be seen before anything else is done.
@@ -390,16 +437,13 @@
     const first = waiting === null;
     waiting = then;
     if (!first) return;
-    requestAnimationFrame(() =>
-      setTimeout(() => {
-        const now = waiting;
-        waiting = null;
-        now();
-      }, 0),
-    );
+    const now = () => {
+      const next = waiting;
+      waiting = null;
+      next();
+    };
+    requestAnimationFrame(() => setTimeout(now, 20));
   }
-
-  const view = () => chosen("view")[0];
 
   function doubts(flags) {
     const lines = flags.map((text) => made("p", text, "flag"));
@@ -409,7 +453,7 @@
     return [fold];
   }
 
-  function explained(card) {
+  function explained(card, i) {
     const found = [];
     if (card.conflicts.length) {
       const list = made("ul");
@@ -426,37 +470,29 @@
       line.append(made("p", text), leads("Lift it", query, "quiet", `Lift ${keyword}`));
       found.push(line);
     }
-    if (!card.conflicts.length && !card.binds.length && card.message)
+    const known = [element(`proof-${i}`).textContent, ""];
+    const proven = element(`status-${i}`).classList.contains("optimal");
+    if (!card.conflicts.length && !card.binds.length && !proven && !known.includes(card.message))
       found.push(made("p", card.message, "note"));
     found.push(...doubts(card.flags));
     return found;
   }
 
-  let fronted = null; // of which query the front is to be asked for
-  let late = 0;
-
-  function front() {
-    if (fronted === null) return;
-    lanes.front.ask({ query: fronted, key: shown });
-    fronted = null;
-    clearTimeout(late);
-    late = setTimeout(() => {
-      if (!lanes.front.idle) write("front-said", "working out every trade-off ...");
-    }, 2 * CALM);
-  }
-
   function reasoned(data) {
-    if (!data) return;
-    lanes.reasons.done(data.n);
-    front();
     if (data.messages) messages(data.messages);
     (data.cards ?? []).forEach((card, i) => {
       const place = element(`reasons-${i}`);
       const open = Boolean(place.querySelector("details[open]"));
-      place.replaceChildren(...explained(card));
+      place.replaceChildren(...explained(card, i));
       const fold = place.querySelector("details");
       if (fold) fold.open = open;
     });
+  }
+
+  function pictured(data) {
+    if (!data) return;
+    lanes.picture.done(data.n);
+    if (data.messages) messages(data.messages);
     for (const id of ["command", "python"]) {
       if (!(id in data)) continue;
       write(id, data[id]);
@@ -469,29 +505,45 @@
 
   const wrong = (data) => data && messages(data);
 
-  let shown = ""; // which front is drawn
+  // the front
+
+  let drawnKey = ""; // which is drawn
   let said = ""; // of it
+  let late = 0;
   let here = null; // where the answer is on it, and budgets are
   let limits = [null, null];
+
+  const plotOf = () => document.querySelector("#front .js-plotly-plot");
+
+  const stale = (yes) => element("front")?.parentElement.classList.toggle("stale", yes);
+
+  function slow() {
+    if (lanes.front.idle) return;
+    write("front-said", "working out every trade-off ...");
+    stale(true);
+  }
 
   function drawn(data) {
     if (!data) return;
     lanes.front.done(data.n);
     if (lanes.front.idle) clearTimeout(late);
     if (data.key !== null) {
-      shown = data.key;
+      drawnKey = data.key;
       said = data.said;
       const offers = data.offers.map(([text, query]) => leads(text, query, "remedy"));
       element("front-offers").replaceChildren(...offers);
       follow();
     }
-    if (lanes.front.idle) write("front-said", said);
+    if (lanes.front.idle) {
+      write("front-said", said);
+      stale(false);
+    }
     settle();
   }
 
   // The answer and the budgets alone: drawing the whole front anew at every drag takes longer.
   function move() {
-    const plot = document.querySelector("#front .js-plotly-plot");
+    const plot = plotOf();
     const shapes = plot && plot.layout && window.Plotly ? (plot.layout.shapes ?? []) : [];
     const change = {};
     const set = (k, values) => {
@@ -513,70 +565,89 @@
     if (Object.keys(change).length) window.Plotly.relayout(plot, change);
   }
 
-  // The front may have been drawn for an older answer than the newest.
+  // It may have been drawn for an older answer than the newest.
   function follow() {
-    const plot = document.querySelector("#front .js-plotly-plot");
-    if (!plot || !plot.on || plot.dataset.followed) return;
+    const plot = plotOf();
+    if (!plot?.on) {
+      setTimeout(follow, CALM); // dash has it under way
+      return;
+    }
+    const keep = () => {
+      move();
+      along(false);
+    };
+    if (!plot.dataset.followed) plot.on("plotly_afterplot", () => setTimeout(keep, 0));
     plot.dataset.followed = "1";
-    plot.on("plotly_afterplot", () => setTimeout(move, 0));
+    keep();
   }
 
-  // For whoever looks on: a test, a reader of screens. What a person does is on its way to `collect`
-  // for a moment, or comes to nothing.
+  // Along it by keyboard: its points in the order in which they are drawn.
+  const points = () => (plotOf()?.data ?? []).find((one) => one.customdata?.length && one.meta === "front");
+
+  function along(moved) {
+    const slider = element("along-place");
+    if (!slider) return;
+    const trace = points();
+    const count = trace ? trace.customdata.length : 0;
+    slider.disabled = element("along-go").disabled = count === 0;
+    slider.max = Math.max(count - 1, 0);
+    const k = Number(slider.value);
+    const text = count ? `${k + 1} of ${count}: ${trace.hovertext[k].split("<br>").join(", ")}` : "";
+    slider.setAttribute("aria-valuetext", text);
+    if (moved || !count) write("along-said", text);
+  }
+
+  // For whoever looks on: a test, a reader of screens. What a person does is on its way for a moment,
+  // or comes to nothing.
   let stirred = 0;
 
   function stir() {
     clearTimeout(stirred);
-    stirred = setTimeout(still, 2 * CALM);
+    stirred = setTimeout(() => {
+      stirred = 0;
+      settle();
+    }, CALM);
     document.body.dataset.calm = "";
-  }
-
-  function still() {
-    clearTimeout(stirred);
-    stirred = 0;
-    settle();
   }
 
   for (const kind of ["input", "change", "pointerup", "keydown"])
     document.addEventListener(kind, stir, true);
 
   function settle() {
-    const calm = !stirred && waiting === null && fronted === null && Object.values(lanes).every((lane) => lane.idle);
-    document.body.dataset.calm = calm ? "1" : "";
-    const main = document.querySelector("main");
-    if (main) main.setAttribute("aria-busy", calm ? "false" : "true");
+    const calm = !stirred && waiting === null && Object.values(lanes).every((lane) => lane.idle);
+    if (document.body.dataset.calm !== (calm ? "1" : "")) document.body.dataset.calm = calm ? "1" : "";
+    document.querySelector("main")?.setAttribute("aria-busy", String(!calm));
   }
 
   // what goes wrong on the way
 
   function lost(text) {
     const bar = element("lost");
-    if (!bar) return;
+    if (!bar || bar.textContent === text) return;
     bar.textContent = text;
     bar.hidden = !text;
   }
 
   const fetched = window.fetch;
   window.fetch = async function (...args) {
-    const asked = String(args[0] && args[0].url ? args[0].url : args[0]);
-    const own = asked.includes("_dash-update-component");
+    const path = new URL(args[0].url ?? args[0], window.location.href).pathname;
+    const own = ["/answer", "/reasons", "/_dash-update-component"].includes(path);
     try {
       const response = await fetched.apply(this, args);
-      if (own && response.ok) lost("");
-      else if (own && response.status !== 204) {
-        lost(`The explorer answered with the fault ${response.status}. Its log says more.`);
-        for (const lane of Object.values(lanes)) lane.busy = 0;
-      }
+      if (own && response.status < 400) lost("");
+      else if (own) failed(`The explorer answered with the fault ${response.status}: its log says more.`);
       return response;
     } catch (error) {
-      if (own) {
-        lost("The explorer has ended. Start it again in the terminal: what is shown stays, and the " +
-          "link in the address bar leads back to it.");
-        for (const lane of Object.values(lanes)) lane.busy = 0;
-      }
+      if (own) failed(ENDED);
       throw error;
     }
   };
+
+  function failed(text) {
+    lost(text);
+    for (const lane of [lanes.picture, lanes.front]) lane.busy = 0;
+    settle();
+  }
 
   // buttons that lead to a state, and such as copy a text
 
@@ -584,8 +655,7 @@
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      const field = document.createElement("textarea");
-      field.value = text;
+      const field = made("textarea", text);
       document.body.append(field);
       field.select();
       document.execCommand("copy");
@@ -594,26 +664,29 @@
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest && event.target.closest("button");
+    const button = event.target.closest?.("button");
     if (!button) return;
     if (button.classList.contains("chip")) pressed(button);
-    else if ("query" in button.dataset) {
-      props("load", { data: { query: button.dataset.query, t: Date.now() } });
-    } else if ("copy" in button.dataset) {
+    else if (button.id === "along-go") {
+      const key = points()?.customdata[Number(element("along-place").value)];
+      if (key !== undefined) props("go", { data: { key, t: Date.now() } });
+    } else if ("query" in button.dataset) load({ query: button.dataset.query });
+    else if ("copy" in button.dataset) {
       const what = button.dataset.copy;
-      const text = what === "link"
-        ? `${window.location.origin}/${current ? `?${current}` : ""}`
-        : element(what).textContent;
-      copy(text).then(() => {
-        const said = element("copied");
-        said.textContent = `${button.textContent.trim()}: copied`;
-        setTimeout(() => (said.textContent = ""), 2500);
+      const link = `${window.location.origin}/${current ? `?${current}` : ""}`;
+      copy(what === "link" ? link : element(what).textContent).then(() => {
+        write("copied", `${button.textContent.trim()}: copied`);
+        setTimeout(() => write("copied", ""), 2500);
       });
     }
   });
 
+  document.addEventListener("input", (event) => {
+    if (event.target.id === "along-place") along(true);
+  });
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    explore: { collect, told, reasoned, drawn, wrong },
+    explore: { boot, load, pictured, drawn, wrong },
   });
   window.flashExplore = { valueAt, settings: () => settings };
 })();
