@@ -8,7 +8,7 @@ FLASH_COVERAGE  line tracing, for coverage's Cython plugin
 FLASH_NATIVE    -march=native: faster here, and not to be carried to another machine
 
 Each set of switches and flags has a build folder of its own: other switches build anew what they
-change, and going back to the former ones builds nothing.
+change, and going back to the former ones builds nothing. A wheel takes what is built there.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import Cython
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.modified import newer_group
 
 SWITCHES = ("DEBUG", "SANITIZE", "COVERAGE", "NATIVE")
 on = {s for s in SWITCHES if os.environ.get(f"FLASH_{s}", "0") not in ("", "0")}
@@ -120,6 +121,8 @@ if not packing:
 for module in modules:
     named = {os.path.normpath(path) for path in [*module.depends, *module.sources]}
     module.depends = sorted(named.union(*(within[path] for path in named & within.keys())))
+if not packing:  # the longest first: two compilers end together then
+    modules.sort(key=lambda module: -sum(map(os.path.getsize, module.sources)))
 sources = [source for module in modules for source in module.sources]
 # Two compilers at once on one object file would spoil it.
 parallel = (os.cpu_count() or 1) if len(set(sources)) == len(sources) else 1
@@ -140,6 +143,14 @@ class Build(build_ext):
         super().finalize_options()
         if self.inplace:
             self.build_lib = self.build_temp = f"build/core-{key}"
+
+    def build_extension(self, ext: Extension) -> None:
+        built = os.path.join(f"build/core-{key}", self.get_ext_filename(ext.name))
+        if self.inplace or self.force or newer_group([*ext.sources, *ext.depends], built, "newer"):
+            super().build_extension(ext)
+        else:
+            self.mkpath(os.path.dirname(self.get_ext_fullpath(ext.name)))
+            self.copy_file(built, self.get_ext_fullpath(ext.name))
 
     def copy_extensions_to_source(self) -> None:
         self.force = True  # those in place may be newer and yet of other flags

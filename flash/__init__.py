@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .evaluators.by_supernet import SupernetEvaluator as SupernetEvaluator
     from .evaluators.by_table import TableEvaluator as TableEvaluator
     from .evaluators.by_training import TrainingEvaluator as TrainingEvaluator
+    from .exploring.running import Explorer as Explorer
+    from .exploring.running import explore as explore
     from .fleets.fleet import FleetResult as FleetResult
     from .fronts.finding import pareto as pareto
     from .fronts.front import ParetoFront as ParetoFront
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from .problem.layer_harness import layer_harness as layer_harness
     from .registering import plugins as plugins
     from .registering import register as register
+    from .reporting.folder import report as report
     from .results.result import SearchResult as SearchResult
     from .searching import search as search
     from .spaces.blocks.network import BlockNetwork as BlockNetwork
@@ -117,6 +120,7 @@ _HOME = {
     "Decoder": "spaces.known.decoder",
     "DenseNet": "spaces.space",
     "Evaluator": "evaluators",
+    "Explorer": "exploring.running",
     "FBNetV2": "spaces.known.fbnet_v2",
     "FlashError": "errors",
     "FleetResult": "fleets.fleet",
@@ -162,6 +166,7 @@ _HOME = {
     "choose": "choosing.choosing",
     "compare": "comparing.running",
     "evaluate": "evaluating",
+    "explore": "exploring.running",
     "export_measuring": "hardware.measuring",
     "layer_harness": "problem.layer_harness",
     "load_weights": "networks.weights",
@@ -172,6 +177,7 @@ _HOME = {
     "plugins": "registering",
     "quantised": "precision.quantising",
     "register": "registering",
+    "report": "reporting.folder",
     "search": "searching",
     "sensitivities": "precision.running",
     "suggest": "suggesting.asking",
@@ -187,16 +193,17 @@ _HOME = {
 __all__ = [
     "AccuracyPredictor", "Architecture", "BlockNetwork", "BlockSpace", "BypassSpace", "Cell",
     "CellNetwork", "ChoiceFront", "ChoiceProblem", "ChoiceResult", "ChoiceSweep", "Comparison",
-    "ConvNeXt", "Cost", "Decoder", "DenseNet", "Evaluator", "FBNetV2", "FlashError", "FleetResult",
-    "Hurricane", "Layer", "LayerTarget", "MCUNet", "MeasuredChoices", "Measurement", "MethodOption",
-    "MobileNetV2", "MobileNetV3", "Network", "NetworkSpace", "Option", "PNASCells", "ParetoFront",
-    "Plugin", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult", "SearchSpace",
-    "Sensitivities", "Stage", "Suggestion", "Supernet", "SupernetEvaluator", "SweepResult", "Table",
-    "TableEvaluator", "Target", "Task", "Together", "TrainingEvaluator", "ViT", "WideResNet",
-    "best_measured", "build_info", "calibrate", "calibration_design", "choose", "compare",
-    "evaluate", "export_measuring", "layer_harness", "load_weights", "measure", "nn_degree",
-    "nn_mass", "pareto", "plugins", "quantised", "register", "search", "sensitivities", "suggest",
-    "sweep", "targets", "tell", "together", "train", "train_supernet", "zero_cost_scores",
+    "ConvNeXt", "Cost", "Decoder", "DenseNet", "Evaluator", "Explorer", "FBNetV2", "FlashError",
+    "FleetResult", "Hurricane", "Layer", "LayerTarget", "MCUNet", "MeasuredChoices", "Measurement",
+    "MethodOption", "MobileNetV2", "MobileNetV3", "Network", "NetworkSpace", "Option", "PNASCells",
+    "ParetoFront", "Plugin", "PredictorEvaluator", "Problem", "Range", "ResNet", "SearchResult",
+    "SearchSpace", "Sensitivities", "Stage", "Suggestion", "Supernet", "SupernetEvaluator",
+    "SweepResult", "Table", "TableEvaluator", "Target", "Task", "Together", "TrainingEvaluator",
+    "ViT", "WideResNet", "best_measured", "build_info", "calibrate", "calibration_design", "choose",
+    "compare", "evaluate", "explore", "export_measuring", "layer_harness", "load_weights",
+    "measure", "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register", "report",
+    "search", "sensitivities", "suggest", "sweep", "targets", "tell", "together", "train",
+    "train_supernet", "zero_cost_scores",
     "__version__",
 ]  # fmt: skip
 

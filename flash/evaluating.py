@@ -8,6 +8,7 @@ from ._core.costing import batch
 from ._core.costing import choices as choices_core
 from .base.checks import integer, path_of, public, shown, writable
 from .base.names import COSTS, Metric
+from .base.record import Reported
 from .errors import ArgumentError, ArgumentTypeError
 from .hardware.target import as_target
 from .predictors.predictor import as_predictor
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from pandas import DataFrame
 
-    from .base.html import Row
+    from .base.html import Part, Row
+    from .base.pages import Section
     from .hardware.target import Target
     from .predictors.predictor import AccuracyPredictor
     from .problem.tiling import Tiled
@@ -40,7 +42,7 @@ ALONE = 1 << 18  # fewer are evaluated on one thread
 
 
 @public
-class Table(dict[str, "NDArray[Any]"]):
+class Table(dict[str, "NDArray[Any]"], Reported):
     """Columns of equal length by name, as numpy arrays: a dict, and more where asked."""
 
     @property
@@ -48,16 +50,31 @@ class Table(dict[str, "NDArray[Any]"]):
         """Rows of the table."""
         return len(next(iter(self.values()))) if self else 0
 
-    def _repr_html_(self) -> str:
-        from .base.html import page
-
+    def _parts(self) -> list[Part]:
         n = self.rows
         some = range(n) if n <= SHOWN else [*range(SHOWN // 2), *range(n - SHOWN // 2, n)]
         rows: list[Row] = [["", *self]]
         rows += [[str(i), *(f"{column[i]:.6g}" for column in self.values())] for i in some]
         if n > SHOWN:
             rows.insert(1 + SHOWN // 2, f"... {n - SHOWN:,} more ...")
-        return page([(rows, 1, True), f"{n:,} rows"])
+        return [(rows, 1, True), f"{n:,} rows"]
+
+    def _line(self) -> str:
+        return f"{self.rows:,} rows of {', '.join(self)}"
+
+    def _title(self) -> str:
+        return f"table of {self.rows:,} rows"
+
+    def _sections(self) -> list[Section]:
+        from .base.html import some_of
+        from .base.pages import ROWS, cut
+
+        some = some_of(self.rows, ROWS)
+        rows: list[Row] = [["row", *self]]
+        rows += [[str(i), *(f"{column[i]:.6g}" for column in self.values())] for i in some]
+        where = "table.to_frame(), table.to_parquet(path)"
+        told = [(rows, 0, True), *cut(len(some), self.rows, "rows", where)]
+        return [("", [*self._charts(), *told])]
 
     def to_frame(self) -> DataFrame:
         """Return a pandas DataFrame that shares the columns."""

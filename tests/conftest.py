@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what starts a process by a fixture."""
     for item in items:
-        if {"python", "cli"} & set(getattr(item, "fixturenames", ())):
+        if {"python", "cli", "chromium"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("processes")
 
 
@@ -108,6 +109,34 @@ def cli(python: Run) -> Run:
         return done
 
     return run
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no chart be drawn, which takes most of a page's time: as without matplotlib."""
+
+    from flash.charts.chart import Chart
+    from flash.errors import MissingExtraError
+
+    def lacking(chart: Chart) -> str:
+        raise MissingExtraError("charts need matplotlib: not here")
+
+    monkeypatch.setattr(Chart, "svg", lacking)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of a Chromium: FLASH_BROWSER's, else one that is installed.
+
+    Where FLASH_BROWSER names none that there is, tests fail; where it isn't set, they are skipped.
+    """
+    named = os.environ.get("FLASH_BROWSER")
+    browsers = [named] if named else ["chromium", "chromium-browser", "google-chrome"]
+    found = [path for path in map(shutil.which, browsers) if path]
+    if not found and not named:
+        pytest.skip("no Chromium is installed")
+    assert found, f"FLASH_BROWSER names no browser: {named}"
+    return found[0]
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent / "flash"
 LAYERS = (
     ("errors", "_version"),
     ("base",),
+    ("charts",),
     ("_core",),
     ("buildinfo",),
     ("networks",),
@@ -37,6 +38,7 @@ LAYERS = (
     ("fleets",),
     ("searching", "registering"),
     ("comparing",),
+    ("exploring", "reporting"),
     ("cli",),
     ("__main__",),
 )
@@ -47,6 +49,7 @@ EXCEPTIONS = {
     ("spaces.blocks.space", "choosing"): "BlockSpace.choices is a problem for flash.choose",
     ("networks.cell_networks", "spaces"): "Net, for type checkers alone, is a network of any make",
     ("networks.network", "hardware"): "Network.to_torch and to_onnx are what measuring runs",
+    ("results.steps", "fronts"): "SearchResult.sensitivity is flash.pareto of its own search",
 }
 
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -39,6 +39,7 @@ __all__ = [
     "is_list",
     "items",
     "json_text",
+    "kind_of",
     "known_keys",
     "listener",
     "log",
@@ -63,20 +64,29 @@ __all__ = [
 INF = float("inf")
 # What is also said of an accepted name, and is nearer to another by its letters.
 MEANT = {"gpu": "cuda", "nvidia": "cuda"}
-# Keys by which the files of flash are told apart: what a file is that is read as another.
+# Keys by which the files of flash are told apart: what a file is that is read as another. The
+# first kind of which all keys are there.
 KINDS_OF_FILES = {
+    "an answer of choices": ("choices", "bound", "greatest"),
+    "a front of choices": ("objectives", "points", "greatest"),
+    "a sweep of choices": ("feasible", "histograms", "greatest"),
+    "a problem of choices": ("options", "metrics", "group_name"),
     "a search result": ("status", "x", "objective_name"),
     "a comparison": ("runs", "baseline"),
     "a front": ("objectives", "metrics", "epsilon"),
     "the result of a sweep": ("feasible", "histograms"),
     "a measurement": ("median_ms", "runtime"),
     "a target": ("kind", "coefficients", "links"),
+    "a target of layers": ("kind", "description", "table"),
     "an accuracy predictor": ("kind", "provenance", "evidence"),
     "an architecture": ("family", "cells", "link_seed", "num_classes"),
     "a cell network": ("family", "blocks", "repeats"),
     "a network": ("layers", "input_shape"),
     "a table of sensitivities": ("measure", "base_loss"),
     "measured choices of bits": ("gain", "gain_error"),
+    "a suggestion": ("networks", "trainings", "how"),
+    "a cost": ("latency_ms", "by_layer"),
+    "a training": ("architecture", "accuracy", "repeat"),
 }
 MAX_FILE_BYTES = 1 << 26
 
@@ -463,6 +473,16 @@ class faults:
         elif isinstance(error, FormatError):
             return  # all is said
         raise FormatError(message) from None
+
+
+def kind_of(data: Any) -> str | None:
+    """Return which of `KINDS_OF_FILES` plain data are; None: none of them."""
+    if not hasattr(data, "keys"):
+        return None
+    for kind, marks in KINDS_OF_FILES.items():
+        if all(mark in data for mark in marks):
+            return kind
+    return None
 
 
 def known_keys(where: str, data: Any, accepted: Iterable[str]) -> Mapping[str, Any]:

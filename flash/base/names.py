@@ -12,6 +12,7 @@ __all__ = [
     "COST_COLUMNS",
     "COUNTS",
     "FRONT_STOPPED_BY",
+    "LABELS",
     "LIMITED",
     "MAXIMA",
     "METRIC_OF",
@@ -67,6 +68,18 @@ UNITS = {
     "area_mm2": "mm2",
     "memory_kib": "KiB",
     "weights_kib": "KiB",
+}
+
+# What each budget limits, as a reader calls it.
+LABELS = {
+    "latency_ms": "latency",
+    "energy_mj": "energy",
+    "area_mm2": "area",
+    "params": "parameters",
+    "macs": "MACs",
+    "memory_kib": "peak memory",
+    "weights_kib": "weights",
+    "accuracy": "accuracy",
 }
 
 MAXIMA = tuple([f"max_{name}" for name in TERMS[Metric.LIMITED]])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Literal, Self, TypeAlias
 
-    Shown: TypeAlias = bool | Literal["auto"]
+    Watching: TypeAlias = bool | Literal["auto"]
 
 __all__ = ["Estimate", "Progress", "time_of"]
 
@@ -103,7 +103,7 @@ class Progress:
 
     def __init__(
         self,
-        shown: Shown,
+        shown: Watching,
         what: str,
         total: float | None = None,
         unit: str = "",

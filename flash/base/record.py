@@ -1,4 +1,5 @@
-"""Frozen value objects: what dataclasses give, without the cost of importing them.
+"""Frozen value objects: what dataclasses give, without the cost of importing them; and what all
+objects show of themselves.
 
 ``import dataclasses`` loads ``inspect``, ``re`` and more: several milliseconds, as much as a bare
 interpreter takes to start. A subclass of `Record` declares its fields as annotations, exactly like
@@ -9,12 +10,16 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import os
+    from collections.abc import Callable, Sequence
     from dataclasses import Field
     from functools import cached_property as cached
     from inspect import Signature
     from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
     from typing import Generic as Generic
+
+    from .html import Part
+    from .pages import Chart, Section
 
     T = TypeVar("T")
 
@@ -80,10 +85,81 @@ else:
             raise AttributeError(f"cannot set {self.name!r}")
 
 
-__all__ = ["Generic", "Record", "cached", "deferred", "later"]
+__all__ = ["Generic", "Record", "Reported", "Shown", "cached", "deferred", "later"]
 
 _MUTABLE = (list, dict, set, bytearray)
 _NOTHING = object()
+
+
+class Shown:
+    """What shows itself: `_parts` are lines and tables for a notebook, and for print where that
+    shows the same. (In this module, for a search imports it, and each module more takes time.)"""
+
+    __slots__ = ()
+
+    def _title(self) -> str:
+        """Return what a page of it is called."""
+        return type(self).__name__
+
+    def _line(self) -> str:
+        """Return in a line what it says: for tables of many."""
+        return next((one for one in self._parts() if isinstance(one, str) and one), "")
+
+    def _parts(self) -> Sequence[Part]:
+        """Return what it shows: see `flash.base.html`."""
+        from .html import shown_by
+
+        return shown_by(self)
+
+    def _repr_html_(self) -> str:
+        from .html import page
+
+        return page(self._parts())
+
+
+class Reported(Shown):
+    """What also makes a file to be read in a browser or on paper."""
+
+    __slots__ = ()
+
+    def _charts(self) -> Sequence[Chart]:
+        """Return what is drawn of it."""
+        return ()
+
+    def _sections(self) -> Sequence[Section]:
+        """Return the sections of its page: each a title, and parts and charts."""
+        return [("", [*self._charts(), *self._parts()])]
+
+    def _made(self) -> str:
+        """Return what made it: a call or a command, or what is known of one."""
+        return ""
+
+    def to_html(self, path: str | os.PathLike[str] | None = None, *, cdn: bool = False) -> str:
+        """Return a page to be read in a browser or printed, and write it where a path is given.
+
+        One file of at most 1.5 MB: charts are drawings within it, tables are sorted by a click on a
+        title (or its key), and where a table is cut it says so. The same object gives the same
+        bytes.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where it is written; the file is either complete or not there.
+        cdn : bool, default False
+            Whether charts answer the mouse, by plotly's script, which is then loaded from its
+            network (the page needs one). Else nothing is loaded from anywhere.
+
+        Raises
+        ------
+        MissingExtraError
+            If `cdn` is asked for and plotly is not installed. Without matplotlib the page has the
+            tables, and says what is missing.
+        OSError
+            If the file can't be written: told before any work.
+        """
+        from .pages import to_html
+
+        return to_html(self, path, cdn)
 
 
 class _DataclassFields:
@@ -128,7 +204,7 @@ class _Signature:
 
 
 @dataclass_transform(frozen_default=True)
-class Record:
+class Record(Shown):
     """Base of frozen value objects.
 
     Fields are the annotated names of the class body, in order, those of a base class first; an

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from .html import Part
+
 __all__ = [
     "GROUP",
     "KINDS",
@@ -67,6 +69,12 @@ class Plugin(Record):
         if self.name is None:
             return "this process"
         return f"plugin {self.name!r} of {self.package or 'an unknown package'}"
+
+    def _parts(self) -> list[Part]:
+        from .html import facts
+
+        rows = [["kind", "name"], *(list(one) for one in self.brings)]
+        return [self.title, (rows, 2, True), facts({"failed": self.error}) if self.error else ""]
 
     def __str__(self) -> str:
         things = ", ".join(f"{kind} {name}" for kind, name in self.brings) or "nothing"

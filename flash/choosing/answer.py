@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from ..base.checks import public, shown, table
 from ..base.gaps import gap_between
-from ..base.record import Record, cached, later
+from ..base.record import Record, Reported, cached, later
 from ..errors import ArgumentError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal, overload
 
+    from matplotlib.figure import Figure
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part, Row
+    from ..base.pages import Section
     from ..base.plain import Check
+    from ..charts.chart import Chart
     from .explaining import Steps
 
 __all__ = ["Alternative", "ChoiceResult", "columns_of"]
@@ -49,7 +53,7 @@ class Alternative(Record):
 
 
 @public
-class ChoiceResult(Record):
+class ChoiceResult(Record, Reported):
     """The outcome of `flash.choose`. Prints as one screen and round-trips through JSON.
 
     Parameters
@@ -179,6 +183,53 @@ class ChoiceResult(Record):
             )
         return sensitivity(self.asked, self, condition, steps)
 
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(
+            self, engine: Literal["matplotlib"] = "matplotlib", *, condition: str | None = None
+        ) -> Figure: ...
+        @overload
+        def plot(
+            self, engine: Literal["plotly"], *, condition: str | None = None
+        ) -> PlotlyFigure: ...
+
+    def plot(
+        self, engine: str = "matplotlib", *, condition: str | None = None
+    ) -> Figure | PlotlyFigure:
+        """Draw the best objective under each limit of a condition, the others as they are: the
+        exact steps, from the front of the two.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+        condition : str, optional
+            One of `where`, on a sum; default the first that is.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ArgumentError
+            If the answer was read from a file, the condition is none of `where`, or the objective
+            is a product.
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ..base.checks import choice
+        from ..charts.chart import ENGINES
+        from .steps import chart_of
+
+        choice("engine", engine, ENGINES)
+        return chart_of(self, condition).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .steps import charts_of
+
+        return charts_of(self)
+
     def __hash__(self) -> int:
         return hash((self.status, self.objective, self.bound, self.where))
 
@@ -193,10 +244,24 @@ class ChoiceResult(Record):
 
         return text(self._parts())
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _line(self) -> str:
+        value = "" if self.objective is None else f", {self.objective_name} {self.objective:.6g}"
+        return self.status + value
 
-        return page(self._parts())
+    def _title(self) -> str:
+        from .page import titled
+
+        return titled(self)
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def _parts(self) -> list[Part]:
         """Return what is shown: lines of text, and a table of the choices."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from typing import Any
 
-    from ..base.progress import Progress, Shown
+    from ..base.progress import Progress, Watching
     from ..results.histogram import Histogram
     from .answer import Alternative
     from .conditions import Condition
@@ -159,7 +159,7 @@ class _Count:
         problem: ChoiceProblem,
         conditions: Sequence[Condition],
         bins: int,
-        progress: Shown,
+        progress: Watching,
         began: float,
     ) -> None:
         self.problem, self.conditions, self.bins = problem, tuple(conditions), bins

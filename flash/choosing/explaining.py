@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Steps = tuple[tuple[float, float], ...]
 
-__all__ = ["binding", "explained", "is_tied", "sensitivity"]
+__all__ = ["binding", "explained", "is_tied", "limit_of", "sensitivity", "told_limit"]
 
 ALL_S = 10.0  # for all that explains one answer
 MANY = 8  # conditions of which all sets are tried; of more one set is narrowed down
@@ -56,7 +56,7 @@ def is_tied(asked: Question, first: Found) -> bool | None:
     return found.picks is not None and asked.values(found.picks) == asked.values(first.picks)
 
 
-def _limit_of(condition: Condition) -> Row | None:
+def limit_of(condition: Condition) -> Row | None:
     """Return the sum that a condition limits by a number; None of other conditions."""
     if len(condition.parts) != 1 or not isinstance(condition.parts[0], Row):
         return None
@@ -64,7 +64,7 @@ def _limit_of(condition: Condition) -> Row | None:
     return None if row.sign == "==" or row.offset is None else row
 
 
-def _told(condition: Condition, limit: Fraction) -> float:
+def told_limit(condition: Condition, limit: Fraction) -> float:
     """Return a limit as the condition's text has it."""
     row = condition.parts[0]
     assert isinstance(row, Row)
@@ -131,7 +131,7 @@ def binding(asked: Question, first: Found) -> dict[str, dict[str, float]] | None
         return None
     clock, found = _Clock(), {}
     for condition in asked.conditions:
-        if _limit_of(condition) is None:
+        if limit_of(condition) is None:
             continue
         free = _answer(_eased(asked, condition, None), clock)
         if free is None or free.value is None or free.value >= first.value:
@@ -139,7 +139,7 @@ def binding(asked: Question, first: Found) -> dict[str, dict[str, float]] | None
         own = {"unlimited": goal.told(free.value)}
         step = _next_step(asked, condition, first.value, clock)
         if step is not None:
-            own["next"], own["then"] = _told(condition, step[0]), goal.told(step[1])
+            own["next"], own["then"] = told_limit(condition, step[0]), goal.told(step[1])
         found[condition.text] = own
     return found
 
@@ -152,7 +152,7 @@ def sensitivity(
     goal = asked.goals[0]
     if goal.kind != "sum":
         raise ArgumentError("sensitivity() is of objectives that are sums")
-    sums = {one.text: one for one in asked.conditions if _limit_of(one) is not None}
+    sums = {one.text: one for one in asked.conditions if limit_of(one) is not None}
     if condition is not None and (type(condition) is not str or condition not in sums):
         raise ArgumentError(
             f"condition must be one on a sum, of {', '.join(map(repr, sums)) or 'none'}, got "
@@ -162,9 +162,9 @@ def sensitivity(
     for text, one in sums.items():
         if condition is not None and text != condition:
             continue
-        row = _limit_of(one)
+        row = limit_of(one)
         assert row is not None
-        own = [(_told(one, row.limit), result.objective or 0.0)]
+        own = [(told_limit(one, row.limit), result.objective or 0.0)]
         clock = _Clock()
         first = _answer(asked, clock)
         value = None if first is None else first.value
@@ -173,7 +173,7 @@ def sensitivity(
             if step is None:
                 break
             value = step[1]
-            own.append((_told(one, step[0]), goal.told(value)))
+            own.append((told_limit(one, step[0]), goal.told(value)))
         found[text] = tuple(own)
     return found
 
@@ -226,8 +226,8 @@ class _Conditions(Oracle):
     def __init__(self, asked: Question, clock: _Clock) -> None:
         super().__init__()
         self.asked, self.clock = asked, clock
-        self.sums = {one.text: one for one in asked.conditions if _limit_of(one) is not None}
-        self.given = {text: _told(one, _row(one).limit) for text, one in self.sums.items()}
+        self.sums = {one.text: one for one in asked.conditions if limit_of(one) is not None}
+        self.given = {text: told_limit(one, _row(one).limit) for text, one in self.sums.items()}
         self.lower = {text for text, one in self.sums.items() if _row(one).sign in (">", ">=")}
 
     def remedy(self, texts: tuple[str, ...]) -> dict[str, float] | None:
@@ -255,7 +255,7 @@ class _Conditions(Oracle):
         )
         rest = [one for one in self._eased(others) if one.text != name]
         found = self._solved(rest, Goal("", "sum", False, needed, {}))
-        return None if found.value is None else _told(self.sums[name], factor * found.value)
+        return None if found.value is None else told_limit(self.sums[name], factor * found.value)
 
     def _eased(self, limits: Mapping[str, float]) -> list[Condition]:
         """Return the conditions with other limits."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from ..base.checks import public, shown, suggesting, table
-from ..base.record import Record
-from ..errors import ArgumentError, FormatError
+from ..base.record import Record, Reported
+from ..errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
-    from typing import Any, overload
+    from typing import Any, Literal, overload
 
     from matplotlib.figure import Figure
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..base.pages import Section
+    from ..charts.chart import Chart
 else:
 
     def overload(function):
@@ -72,7 +75,7 @@ class ChoicePoint(Record):
 
 
 @public
-class ChoiceFront(Record):
+class ChoiceFront(Record, Reported):
     """The answers that no other betters in every objective at once: `flash.pareto` of a problem.
 
     A sequence of points, the best by the first objective first. Points of equal values are one.
@@ -154,10 +157,28 @@ class ChoiceFront(Record):
 
         return text(self._parts())
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _line(self) -> str:
+        return f"{self.status}, {len(self.points):,} points"
 
-        return page(self._parts())
+    def _title(self) -> str:
+        from .page import titled
+
+        return titled(self)
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
+
+    def _charts(self) -> list[Chart]:
+        from .drawing import chart_of
+
+        return [chart_of(self)] if self.points and len(self.objectives) == 2 else []
 
     def _parts(self) -> list[Part]:
         """Return what is shown: lines of text, and a table."""
@@ -281,34 +302,29 @@ class ChoiceFront(Record):
         first = {name: list(own) for name, own in zip(self.objectives, values, strict=False)}
         return columns_of([(one.choices, one.metrics) for one in self.points], first)
 
-    def plot(self) -> Figure:
-        """Draw two objectives with matplotlib.
+    @overload
+    def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+    @overload
+    def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...  # noqa: F811
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:  # noqa: F811
+        """Draw a front of two objectives.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+            plotly shows what is chosen under the mouse.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
 
         Raises
         ------
         ArgumentError
-            If there are more than two, or no point.
+            If there are more than two objectives, or no point.
         MissingExtraError
-            If matplotlib is not installed.
+            If the engine is not installed.
         """
-        from ..base.extras import require
+        from .drawing import chart_of
 
-        if len(self.objectives) != 2:
-            raise ArgumentError(
-                f"plot() draws a front of two objectives, this one has {len(self.objectives)}; "
-                "to_frame() has the points"
-            )
-        if not self.points:
-            raise ArgumentError(f"plot(): there is no point: {self.status}, {self.message}")
-        figure = require("plot()", "plot", "matplotlib.figure").Figure(
-            figsize=(7, 4.6), layout="constrained"
-        )
-        axes = figure.add_subplot()
-        x, y = zip(*(one.values for one in self.points), strict=True)
-        axes.step(x, y, where="post", linewidth=0.8, color="tab:blue")
-        axes.scatter(x, y, s=12, color="tab:blue")
-        axes.set(xlabel=self.objectives[0], ylabel=self.objectives[1])
-        axes.set_title(f"{len(self.points)} points" + ("" if self.proven else ", not proven"))
-        axes.grid(alpha=0.3)
-        drawn: Figure = figure
-        return drawn
+        return chart_of(self).draw(engine)

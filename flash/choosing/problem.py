@@ -6,6 +6,7 @@ from itertools import chain
 from math import prod
 
 from ..base.checks import hint, is_list, public, real, shown, text, watched
+from ..base.record import Shown
 from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from pandas import DataFrame
 
+    from ..base.html import Part
     from .numbers import Exact
 
 __all__ = ["ChoiceProblem", "refuse_others"]
@@ -29,7 +31,7 @@ FORMAT = "flash-choice-problem-1"
 
 
 @public
-class ChoiceProblem:
+class ChoiceProblem(Shown):
     """Groups in order, and options of which each group takes one.
 
     Every option has a number for each metric. A metric of an answer is the sum over its options, of
@@ -255,15 +257,13 @@ class ChoiceProblem:
             f"metrics {', '.join(self.metrics)})"
         )
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
+    def _parts(self) -> list[Part]:
         rows = [["metric", "least", "most", ""]]
         for name, values in self._values.items():
             kind = "largest counts" if name in self.peaks else "adds up"
             rows.append([name, f"{values.min():.6g}", f"{values.max():.6g}", kind])
         n = len(self._labels)
-        return page([f"{len(self.groups)} groups, {n} options", (rows, 1, True)])
+        return [f"{len(self.groups)} groups, {n} options", (rows, 1, True)]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ChoiceProblem) and self.to_dict() == other.to_dict()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from ..base.progress import Progress, Shown
+    from ..base.progress import Progress, Watching
     from .problem import ChoiceProblem
 
 __all__ = ["columns_of", "read_table"]
@@ -29,7 +29,7 @@ def read_table(
     until: str | None,
     takes: str | None,
     gives: str | None,
-    progress: Shown,
+    progress: Watching,
 ) -> ChoiceProblem:
     """Make a problem of a table: see `ChoiceProblem.from_table`."""
     if progress:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from ..base.checks import public, shown, table
-from ..base.record import Record
+from ..base.record import Record, Reported
 from ..errors import FormatError
 from .answer import Alternative
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Literal, overload
 
+    from matplotlib.figure import Figure
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..results.histogram import Histogram
 
 __all__ = ["ChoiceSweep"]
@@ -26,7 +30,7 @@ LEVEL = 1.959963984540054  # of a normal distribution, for 95 %
 
 
 @public
-class ChoiceSweep(Record):
+class ChoiceSweep(Record, Reported):
     """The outcome of `flash.sweep` of a problem of choices. Prints as one screen.
 
     Parameters
@@ -121,10 +125,20 @@ class ChoiceSweep(Record):
 
         return text(self._parts())
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _title(self) -> str:
+        from .page import titled
 
-        return page(self._parts())
+        return titled(self)
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def _parts(self) -> list[Part]:
         """Return what is shown: lines of text, and tables."""
@@ -166,6 +180,48 @@ class ChoiceSweep(Record):
         lines += [f"note: {one}" for one in self.flags]
         lines += ["", duration(self.elapsed_s)]
         return lines
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(
+            self, engine: Literal["matplotlib"] = "matplotlib", *, kind: str = "histograms"
+        ) -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"], *, kind: str = "histograms") -> PlotlyFigure: ...
+
+    def plot(
+        self, engine: str = "matplotlib", *, kind: str = "histograms"
+    ) -> Figure | PlotlyFigure:
+        """Draw what is within the conditions, or the best ones.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+        kind : {"histograms", "parallel"}, default "histograms"
+            A histogram of each metric, with what the best answer has; or each of the best ones as a
+            line through an axis for each metric and choice.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ArgumentError
+            If there is nothing to draw.
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ..base.checks import choice
+        from .charted import KINDS, chart_of
+
+        return chart_of(self, choice("kind", kind, KINDS)).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .charted import charts_of
+
+        return charts_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal result."""

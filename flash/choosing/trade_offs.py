@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Values = tuple[int, ...]
 
-__all__ = ["find_front"]
+__all__ = ["find_front", "front_of_goals"]
 
 INF = float("inf")
 MOST = 8  # objectives
@@ -71,6 +71,18 @@ def find_front(
         search.run()
     except KeyboardInterrupt:
         search.stopped = "interrupt"
+    return search.front()
+
+
+def front_of_goals(
+    problem: ChoiceProblem,
+    conditions: list[Condition],
+    goals: list[Goal],
+    time_limit_s: float = INF,
+) -> ChoiceFront:
+    """Find the front of objectives that are read already, sums and peaks, within conditions."""
+    search = _Search(problem, conditions, goals, perf_counter(), time_limit_s, None)
+    search.run()
     return search.front()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError, FormatError
-from .common import add_json, budgets_of, check_json, names_of, print_result
+from .common import add_json, budgets_of, check_json, check_picture, names_of, print_result
 from .read import count, option, seconds
 
 TYPE_CHECKING = False
@@ -27,7 +27,6 @@ __all__ = [
 ]
 
 FOUND, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
-PICTURES = (".png", ".svg", ".pdf")
 COLUMNS = ("group", "option", "metrics", "peaks", "until", "takes", "gives")
 
 EXAMPLES = """\
@@ -192,16 +191,7 @@ def pareto_choices(args: Namespace) -> int:
             "--codesign, --epsilon, --threads, --objectives and --min-nn-degree are of a space; a "
             "table takes --minimize, --maximize and --where"
         )
-    if args.plot is not None:
-        from ..base.checks import writable
-        from ..base.extras import require
-
-        if not args.plot.endswith(PICTURES):
-            raise ArgumentError(
-                f"--plot must end in one of {', '.join(PICTURES)}, got {args.plot!r}"
-            )
-        writable("--plot", args.plot)
-        require("--plot", "plot", "matplotlib.figure")
+    check_picture(args)
     front = flash.pareto(
         read_problem(args, args.choices),
         minimize=read_objectives(args.minimize),
@@ -213,7 +203,9 @@ def pareto_choices(args: Namespace) -> int:
     )
     pictures = []
     if args.plot is not None and len(front):
-        pictures.append((args.plot, lambda path: front.plot().savefig(path)))
+        from ..choosing.drawing import chart_of
+
+        pictures.append((args.plot, lambda path: chart_of(front).save(path)))
     if not print_result(args, front, *pictures):
         return USAGE
     if front.stopped == "interrupt":

@@ -22,6 +22,7 @@ __all__ = [
     "add_problem",
     "budgets_of",
     "check_json",
+    "check_picture",
     "finish",
     "has_table",
     "names_of",
@@ -96,6 +97,14 @@ def check_json(args: Namespace) -> None:
         from ..base.checks import writable
 
         writable("--json", args.json)
+
+
+def check_picture(args: Namespace) -> None:
+    """Refuse a picture that can't be drawn or written, before any work."""
+    if args.plot is not None:
+        from ..charts.files import check
+
+        check("--plot", args.plot)
 
 
 def print_json(data: Any) -> None:

@@ -56,7 +56,11 @@ def prepare_compare(parser: ArgumentParser) -> None:
         help="accuracy (default), or exponents of a weighted product")  # fmt: skip
     add("--time-limit-s", type=seconds, metavar="S", help="of each run")
     add("--max-evals", type=count, metavar="N", help="evaluations of each run (1000)")
-    add("--plot", metavar="PATH", help="draw quality against evaluations and time")
+    add(
+        "--plot",
+        metavar="PATH",
+        help="draw quality against evaluations and time: .html (plotly), .png, .svg or .pdf",
+    )
     add("--json", nargs="?", const="-", metavar="PATH",
         help="print JSON, or write it to PATH besides printing the table")  # fmt: skip
     method_options(parser)
@@ -79,7 +83,7 @@ def compare(args: Namespace) -> int:
     """Run ``flash compare``; return the exit code."""
     import flash
 
-    from .common import check_json, print_result
+    from .common import check_json, check_picture, print_result
     from .options import BUDGETS, read_objective
 
     check_json(args)
@@ -95,10 +99,7 @@ def compare(args: Namespace) -> int:
         if not method:
             raise ArgumentError(f"--option must name a method, like fp-nas.{name}={value}")
         options.setdefault(method, {})[own] = value
-    if args.plot is not None:
-        from ..comparing.drawing import check
-
-        check(args.plot)
+    check_picture(args)
     result = flash.compare(
         read_any_space(args),
         args.target,
@@ -118,9 +119,9 @@ def compare(args: Namespace) -> int:
     )
     pictures = []
     if args.plot is not None:
-        from ..comparing.drawing import save
+        from ..comparing.drawing import chart_of
 
-        pictures.append((args.plot, lambda path: save(result, path)))
+        pictures.append((args.plot, lambda path: chart_of(result).save(path)))
     if not print_result(args, result, *pictures):
         return USAGE
     if result.interrupted:

@@ -1,4 +1,4 @@
-"""``flash export``: a network with its trained weights, as an ONNX file or for torch."""
+"""``flash export``: a network with its trained weights, as an ONNX file, for torch, or as code."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ examples:
   flash export runs/densenet --onnx best.onnx
   flash export runs/densenet --index 7 --torch net7.pt
   flash export result.json --weights runs/digits --onnx net.onnx
-  flash export net.json --onnx net.onnx
+  flash export result.json --torch-code net.py
 
 A folder of `flash train --keep-weights` stands for its most accurate network. Weights tell how the
 images were normalised that they were trained on; so does this command. Without --weights the
-networks of JSON files have new ones, drawn from --seed.
+networks of JSON files have new ones, drawn from --seed. Source code holds no weights: its class
+loads those of --torch (load_state_dict).
 """
 ENDINGS = (".json", ".npz")
 
 
 def prepare_export(parser: ArgumentParser) -> None:
     """Add the options of ``flash export``."""
-    parser.description = "Write a network with its trained weights as an ONNX file, or for torch."
+    parser.description = (
+        "Write a network with its trained weights as an ONNX file or for torch, or its source code."
+    )
     parser.epilog = EXPORT_EXAMPLES
     add = parser.add_argument
     add("network", metavar="NETWORK",
@@ -41,6 +44,8 @@ def prepare_export(parser: ArgumentParser) -> None:
         help="of JSON: weights, or a folder of trainings where the network is found")  # fmt: skip
     add("--onnx", metavar="FILE", help="write an ONNX file")
     add("--torch", metavar="FILE", help="write the weights as a state_dict for torch.load")
+    add("--torch-code", metavar="FILE",
+        help="write the network's Python source code, which needs torch alone")  # fmt: skip
     add("--opset", type=count, default=17, metavar="N", help="of ONNX (17)")
     add("--batch", type=count, metavar="N", help="images at once (any number)")
     add("--seed", type=count, default=0, metavar="N", help="of new weights (0)")
@@ -51,37 +56,47 @@ def export(args: Namespace) -> int:
     from ..base.checks import writable
     from .common import print_json
 
-    if args.onnx is None and args.torch is None:
-        raise ArgumentError("--onnx or --torch, the file to write, must be given")
-    for name in ("onnx", "torch"):
-        if getattr(args, name) is not None:
-            writable(f"--{name}", getattr(args, name))
+    outputs = {"--onnx": args.onnx, "--torch": args.torch, "--torch-code": args.torch_code}
+    given = {name: path for name, path in outputs.items() if path is not None}
+    if not given:
+        raise ArgumentError("--onnx, --torch or --torch-code, the file to write, must be given")
+    for name, path in given.items():
+        writable(name, path)
     network, weights, facts = _chosen(args)
+    from ..base.checks import write_text_atomic
     from ..base.extras import require
 
-    require("flash export", "onnx" if args.onnx is not None else "torch", "torch")
-    module = network.to_torch(seed=args.seed)
-    if weights is not None:
-        from ..networks.weights import load_weights
+    code = None
+    if args.torch_code is not None:
+        code = _code(network, args.network)
+    if weights is not None or list(given) != ["--torch-code"]:
+        require("flash export", "onnx" if args.onnx is not None else "torch", "torch")
+        module = network.to_torch(seed=args.seed)
+        if weights is not None:
+            from ..networks.weights import load_weights
 
-        load_weights(module, weights)
-    if args.onnx is not None:
-        network.to_onnx(args.onnx, module=module, opset=args.opset, batch=args.batch)
-    if args.torch is not None:
-        _save(module, args.torch)
+            load_weights(module, weights)
+        if args.onnx is not None:
+            network.to_onnx(args.onnx, module=module, opset=args.opset, batch=args.batch)
+        if args.torch is not None:
+            _save(module, args.torch)
+    if code is not None:
+        write_text_atomic(given["--torch-code"], code)
     told: dict[str, Any] = {
         "network": network.to_dict(),
         "weights": weights,
         "onnx": args.onnx,
         "torch": args.torch,
+        "torch_code": args.torch_code,
         **{name: facts.get(name) for name in ("accuracy", "mean", "deviation")},
         "labels": facts.get("dataset", {}).get("labels"),
     }
     if args.json:
         print_json(told)
         return 0
-    written = " and ".join(one for one in (args.onnx, args.torch) if one is not None)
-    print(f"{written}: {network.family}, {network.params:,} parameters")
+    print(f"{' and '.join(given.values())}: {network.family}, {network.params:,} parameters")
+    if list(given) == ["--torch-code"]:
+        return 0
     if weights is None:
         print(f"new weights, from seed {args.seed}")
         return 0
@@ -96,6 +111,25 @@ def export(args: Namespace) -> int:
     if told["labels"] is not None:
         print(f"classes: {', '.join(told['labels'])}")
     return 0
+
+
+def _code(network: Any, path: str) -> str:
+    """Return a network's source code; of the file of a search result it says what was found."""
+    write = getattr(network, "to_torch_code", None)
+    if write is None:
+        raise ArgumentError(f"--torch-code: a {type(network).__name__} is not written as code")
+    about = None
+    if path.endswith(".json"):
+        from ..errors import FlashError
+        from ..results.result import SearchResult
+        from ..results.screen import found_for
+
+        try:
+            about = found_for(SearchResult.from_json(path))
+        except FlashError:  # a network alone
+            about = None
+    code: str = write(about=about)
+    return code
 
 
 def _numbers(values: list[float]) -> str:

@@ -9,6 +9,7 @@ from .common import (
     add_problem,
     budgets_of,
     check_json,
+    check_picture,
     has_table,
     names_of,
     print_result,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["pareto", "prepare_pareto"]
 
 FOUND, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
-PICTURES = (".html", ".png", ".svg", ".pdf")
 
 EXAMPLES = """\
 examples:
@@ -76,14 +76,7 @@ def pareto(args: Namespace) -> int:
     check_json(args)
     if args.intervals and args.json is None:
         raise ArgumentError("--intervals is for --json, which holds all points")
-    if args.plot is not None and not args.plot.endswith(PICTURES):
-        raise ArgumentError(f"--plot must end in one of {', '.join(PICTURES)}, got {args.plot!r}")
-    if args.plot is not None:
-        from ..base.checks import writable
-        from ..fronts.plot import figure_of
-
-        writable("--plot", args.plot)
-        figure_of("plotly" if args.plot.endswith(".html") else "matplotlib")
+    check_picture(args)
     more: dict[str, Any] = {"where": args.where}
     for name in ("minimize", "maximize"):
         more[name] = read_objectives(getattr(args, name))
@@ -103,9 +96,9 @@ def pareto(args: Namespace) -> int:
     )
     pictures = []
     if args.plot is not None and len(front):
-        from ..fronts.plot import save
+        from ..fronts.plot import chart_of
 
-        pictures.append((args.plot, lambda path: save(front, path)))
+        pictures.append((args.plot, lambda path: chart_of(front).save(path)))
     told = _Told(front) if args.intervals else front
     if not print_result(args, told, *pictures):
         return USAGE

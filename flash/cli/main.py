@@ -280,6 +280,24 @@ def _compare(args: Namespace) -> int:
     return compare(args)
 
 
+# explore
+
+
+def _explore(args: Namespace) -> int:
+    from .explore import explore
+
+    return explore(args)
+
+
+# report
+
+
+def _report(args: Namespace) -> int:
+    from .report import report
+
+    return report(args)
+
+
 # targets and info
 
 
@@ -316,6 +334,8 @@ _COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "fit": _fit,
     "export": _export,
     "compare": _compare,
+    "explore": _explore,
+    "report": _report,
     "targets": _targets,
     "completion": _completion,
     "info": _info,

@@ -83,6 +83,10 @@ commands:
                flash export runs/densenet --onnx best.onnx
   compare    run the search methods of other papers on the same problem
                flash compare densenet rram --max-latency-ms 4 --seeds 3 --max-evals 500
+  explore    a page on this machine: move budgets, and the proven network follows
+               flash explore densenet rram
+  report     one page of all that a folder of results holds
+               flash report runs --out runs.html
   targets    the hardware that flash knows, or one target in full
                flash targets rram
   completion a script that completes all this at Tab, for bash, zsh and fish
@@ -353,6 +357,20 @@ def _prepare_compare(parser: ArgumentParser) -> None:
     _space_options(parser)
 
 
+def _prepare_explore(parser: ArgumentParser) -> None:
+    from .explore import prepare_explore
+
+    prepare_explore(parser)
+    _space_options(parser)
+
+
+def _prepare_report(parser: ArgumentParser) -> None:
+    from .report import prepare_report
+
+    prepare_report(parser)
+    _json_option(parser)
+
+
 def _prepare_targets(parser: ArgumentParser) -> None:
     parser.description = "List the targets of flash and of plugins, or print one in full."
     parser.epilog = "example:\n  flash targets rram\n"
@@ -431,6 +449,8 @@ _PREPARE = {
     "fit": _prepare_fit,
     "export": _prepare_export,
     "compare": _prepare_compare,
+    "explore": _prepare_explore,
+    "report": _prepare_report,
     "targets": _prepare_targets,
     "completion": _prepare_completion,
     "info": _prepare_info,

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from ..base.checks import choice, faults, integer, items, number, public, shown
 from ..base.gaps import gap_between
-from ..base.record import Generic, Record
+from ..base.record import Generic, Record, Reported
 from ..errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal, overload
 
     from matplotlib.figure import Figure
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as PlotlyFigure
     from typing_extensions import TypeVar
 
     from ..base.html import Part
+    from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import Net
     from ..results.result import SearchResult
@@ -27,13 +30,17 @@ if TYPE_CHECKING:
 else:
     N = None
 
+    def overload(function):
+        return function
+
+
 __all__ = ["Comparison"]
 
 FORMAT = 1
 
 
 @public
-class Comparison(Record, Generic[N]):
+class Comparison(Record, Reported, Generic[N]):
     """Runs of several methods on one problem.
 
     Parameters
@@ -148,10 +155,11 @@ class Comparison(Record, Generic[N]):
 
         return text(self._parts())
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _charts(self) -> list[Chart]:
+        from .drawing import chart_of
 
-        return page(self._parts())
+        found = any(one.objective is not None for runs in self.runs.values() for one in runs)
+        return [chart_of(self)] if found else []
 
     def _parts(self) -> list[Part]:
         first = next(iter(self.runs.values()))[0]
@@ -191,6 +199,20 @@ class Comparison(Record, Generic[N]):
             return [one for one in run.flags if one.startswith(f"{run.target} is ")]
         return []
 
+    def _title(self) -> str:
+        first = next(iter(self.runs.values()))[0]
+        return f"{', '.join(self.runs)}: {first.space.family} on {first.target}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
+
     __repr__ = __str__
 
     def to_dict(self) -> dict[str, Any]:
@@ -213,14 +235,14 @@ class Comparison(Record, Generic[N]):
         return json_text(self.to_dict(), path)
 
     @classmethod
-    def from_json(
-        cls, source: str | os.PathLike[str], space: NetworkSpace[N] | None = None
+    def from_dict(
+        cls, data: Mapping[str, Any], space: NetworkSpace[N] | None = None
     ) -> Comparison[N]:
-        """Read a comparison from JSON text (it starts with a brace) or from a file.
+        """Make a comparison from plain data.
 
         Parameters
         ----------
-        source : str or path
+        data : dict
         space : NetworkSpace, optional
             As `SearchResult.from_dict` takes it.
 
@@ -229,7 +251,7 @@ class Comparison(Record, Generic[N]):
         FormatError
             If it is no comparison.
         """
-        from ..base.plain import FLAG, REAL, TEXT, by, list_of, made, maybe, parsed, table_of
+        from ..base.plain import FLAG, REAL, TEXT, by, list_of, made, maybe, table_of
         from ..results.result import SearchResult
 
         where = "the comparison"
@@ -242,13 +264,22 @@ class Comparison(Record, Generic[N]):
             "interrupted": FLAG,
             "options": maybe(table_of(table_of(_option))),
         }
-        data = parsed(source, where)
         found = made(cls, where, data, checks, also=("rows",), version=FORMAT)
         if not found.runs or not all(found.runs.values()):
             raise FormatError(f"{where} must hold runs of each method")
         with faults(where):
             choice("baseline", found.baseline, found.runs)
         return found
+
+    @classmethod
+    def from_json(
+        cls, source: str | os.PathLike[str], space: NetworkSpace[N] | None = None
+    ) -> Comparison[N]:
+        """Read a comparison from JSON text (it starts with a brace) or from a file: see
+        `from_dict`."""
+        from ..base.plain import parsed
+
+        return cls.from_dict(parsed(source, "the comparison"), space)
 
     def to_frame(self) -> DataFrame:
         """Return one row per run as a pandas DataFrame; "method" is its name here."""
@@ -262,11 +293,27 @@ class Comparison(Record, Generic[N]):
         )
         return frame
 
-    def plot(self) -> Figure:
-        """Draw quality against evaluations and against time; return the matplotlib Figure."""
-        from .drawing import draw
+    @overload
+    def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+    @overload
+    def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...  # noqa: F811
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:  # noqa: F811
+        """Draw the best so far against evaluations and against time.
 
-        return draw(self)
+        The median of each method's seeds and the middle half of them: they never fall, as a seed
+        that has not found a network yet counts as one that found nothing.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+        """
+        from .drawing import chart_of
+
+        return chart_of(self).draw(engine)
 
 
 def _finite(value: Any) -> Any:

@@ -2,92 +2,80 @@
 
 from __future__ import annotations
 
-from ..base.extras import require
+from ..charts.chart import Axis, Band, Chart, Line, Panel, Rule
+from ..charts.metrics import metric_axis
 from .statistics import EVALUATIONS, OBJECTIVE, SECONDS, steps_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
-    from matplotlib.figure import Figure
+    import numpy as np
+    from numpy.typing import NDArray
 
+    from ..charts.chart import Mark
+    from ..results.result import SearchResult
     from .comparison import Comparison
 
-__all__ = ["check", "draw", "save"]
+    Floats = NDArray[np.float64]
 
-POINTS = 60
-FORMATS = ("png", "svg", "pdf")
-
-
-def _pyplot() -> Any:
-    return require("plot()", "plot", "matplotlib.pyplot")
+__all__ = ["best_so_far", "chart_of"]
 
 
-def check(path: str) -> None:
-    """Check what a plot needs, before hours of runs."""
-    import os
-
-    from ..base.checks import writable
-    from ..errors import ArgumentError
-
-    folder, name = os.path.split(path)
-    if name.rpartition(".")[2] not in FORMATS or not name.rpartition(".")[0]:
-        raise ArgumentError(f"--plot must be a .png, .svg or .pdf file, got {path!r}")
-    if folder and not os.path.isdir(folder):
-        raise ArgumentError(f"--plot must be in a folder that exists, got {path!r}")
-    writable("--plot", path)
-    _pyplot()
-
-
-def save(comparison: Comparison[Any], path: str) -> None:
-    """Write the plot to a file."""
-    import io
-
-    from ..base.checks import write_bytes_atomic
-
-    with io.BytesIO() as buffer:
-        draw(comparison).savefig(buffer, format=path.rpartition(".")[2])
-        write_bytes_atomic(path, buffer.getvalue())
-
-
-def draw(comparison: Comparison[Any]) -> Figure:
-    """Draw the median of each method's runs with the middle half of them; return the Figure."""
-    pyplot = _pyplot()
-    figure: Figure
-    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+def chart_of(comparison: Comparison[Any]) -> Chart:
+    """Return the median of each method's runs, with the middle half of them."""
     first = next(iter(comparison.runs.values()))[0]
-    for number, (axis, column, label) in enumerate(
-        zip(axes, (EVALUATIONS, SECONDS), ("evaluations", "time [s]"), strict=True)
+    up = metric_axis(first.objective_name, log=False)
+    if (first.scored_by or "").startswith("function "):  # a user's own: nobody knows what it is
+        up = up.replace(title="score")
+    panels, unfinished = [], False
+    for column, across in (
+        (EVALUATIONS, Axis("evaluations", log=True)),
+        (SECONDS, Axis("time", "s", log=True)),
     ):
+        bands: list[Mark] = []
+        lines: list[Mark] = []
         for method in comparison.runs:
-            _curve(axis, comparison, method, column)
+            x, low, middle, high = best_so_far(comparison.runs[method], column)
+            unfinished |= bool(len(x)) and bool((middle != middle).any())
+            bands.append(Band(x, low, high, method, steps="after"))
+            alone = int((middle == middle).sum()) == 1  # flash's own methods keep no trace
+            lines.append(Line(x, middle, method, steps="after", marked=alone))
         if comparison.optimum is not None:
-            axis.axhline(comparison.optimum, color="black", linestyle=":", label="proven optimum")
-        axis.set(xlabel=label, xscale="log")
-        if not number:
-            axis.set_ylabel(first.objective_name)
-            axis.legend(fontsize="small")
-    figure.suptitle(f"{first.space.family} on {first.target}")
-    return figure
+            lines.append(Rule(comparison.optimum, "proven optimum"))
+        panels.append(Panel([*bands, *lines], across, up))
+    seeds = max(map(len, comparison.runs.values()))
+    notes = [f"the best so far: median and middle half of {seeds} seeds"] if seeds > 1 else []
+    if unfinished:
+        notes.append("a curve begins where half of the seeds have found a network")
+    title = f"{first.space.family} on {first.target}"
+    return Chart(title, panels, notes=notes, size=(10.0, 4.2 + 0.16 * len(notes)))
 
 
-def _curve(axis: Any, comparison: Comparison[Any], method: str, column: int) -> None:
+def best_so_far(runs: Sequence[SearchResult[Any]], column: int) -> tuple[Floats, ...]:
+    """Return (efforts, lower quartile, median, upper quartile) of the best objective so far.
+
+    They never fall: a run that has found nothing yet counts as one below all others, so that a
+    quantile is NaN until enough runs have found a network. Efforts are all those at which a run
+    found a better one, and the end of the longest.
+    """
     import numpy as np
 
-    results = comparison.runs[method]
-    runs = [steps_of(run) for run in results]
-    ends = [max(run.nfev if column == EVALUATIONS else run.elapsed_s, 1e-9) for run in results]
-    starts = [step[column] for steps in runs for step in steps if step[column] > 0]
-    if not starts:
-        return
-    grid = np.geomspace(min(starts), max(*ends, *starts) * 1.0001, POINTS)
-    values = np.full((len(runs), POINTS), np.nan)
-    for line, steps in zip(values, runs, strict=True):
-        for step in steps:
-            line[grid >= step[column]] = step[OBJECTIVE]
-    kept = np.mean(~np.isnan(values), axis=0) >= 0.5
-    if not kept.any():
-        return
-    low, middle, high = np.nanpercentile(values[:, kept], [25, 50, 75], axis=0)
-    (drawn,) = axis.plot(grid[kept], middle, label=method)
-    axis.fill_between(grid[kept], low, high, alpha=0.15, color=drawn.get_color())
+    steps = [steps_of(run) for run in runs]
+    ends = [run.nfev if column == EVALUATIONS else run.elapsed_s for run in runs]
+    at = {float(step[column]) for own in steps for step in own}
+    if not at:
+        nothing = np.zeros(0)
+        return nothing, nothing, nothing, nothing
+    # no time at all has no place on a logarithmic axis
+    efforts = np.maximum(sorted(at | {float(max(ends))}), 1e-9)
+    best = np.full((len(runs), len(efforts)), -np.inf)
+    for line, own in zip(best, steps, strict=True):
+        for step in own:
+            since = efforts >= max(step[column], 1e-9)
+            line[since] = np.maximum(line[since], step[OBJECTIVE])
+    with np.errstate(invalid="ignore"):  # half way from nothing to something is nothing
+        quartiles = np.quantile(best, [0.25, 0.5, 0.75], axis=0)
+    quartiles[~np.isfinite(quartiles)] = np.nan
+    return (efforts, *quartiles)

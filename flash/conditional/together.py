@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.checks import public, shown, table
+from ..base.record import Shown
 from ..errors import ArgumentError
 from ..hardware.target import Target, as_target
 
@@ -12,11 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from ..base.html import Part
+
 __all__ = ["Together", "together"]
 
 
 @public
-class Together:
+class Together(Shown):
     """Several targets that one network is to run on: see `flash.together`.
 
     Attributes
@@ -42,6 +45,14 @@ class Together:
 
     def __repr__(self) -> str:
         return f"together({', '.join(f'{name}={t.name!r}' for name, t in self.targets.items())})"
+
+    def _parts(self) -> list[Part]:
+        rows = [["name", "target", "kind", "models"]]
+        rows += [
+            [name, target.name, target.kind, ", ".join(target.metrics)]
+            for name, target in self.targets.items()
+        ]
+        return ["one network on several devices", (rows, 4, True)]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Together) and self.targets == other.targets

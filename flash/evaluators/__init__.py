@@ -7,6 +7,7 @@ table of real accuracies, from a training, or from a function of the user's own.
 from __future__ import annotations
 
 from ..base.checks import public
+from ..base.record import Shown
 from ..errors import FlashError
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ..base.html import Part
     from ..solving.ground import Ground
     from .task import Task
 
@@ -30,7 +32,7 @@ class EvaluationError(FlashError, RuntimeError):
 
 
 @public
-class Evaluator:
+class Evaluator(Shown):
     """Base of evaluators.
 
     A function from a list of networks to accuracies is enough where no more is to be said; a
@@ -63,6 +65,13 @@ class Evaluator:
     def title(self) -> str:
         """What results call it."""
         return self.name
+
+    def _parts(self) -> list[Part]:
+        from ..base.html import facts, told
+
+        own = {name: told(one) for name, one in vars(self).items() if name[:1] != "_"}
+        gives = {"gives": self.score, "in a journal": told(self.expensive)}
+        return [self.title or type(self).__name__, facts({**gives, **own})]
 
     def unfit(self, space: Any) -> str | None:
         """Return why it cannot evaluate networks of a space, or None where it can."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..base.progress import Shown
+    from ..base.progress import Watching
     from ..solving.ground import Ground
     from ..supernet.drawing import Pools
     from ..supernet.joint import JointTraining
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         start: str | os.PathLike[str] | None
         seed: int
         device: str
-        progress: Shown
+        progress: Watching
 
 
 __all__ = ["SupernetEvaluator"]

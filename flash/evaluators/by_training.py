@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..base.progress import Shown
+    from ..base.progress import Watching
     from ..networks.cell_networks import Net
     from ..solving.ground import Ground
     from ..training.data import Dataset, Pair
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         device: str
         keep_weights: bool | str
         memory_gib: float
-        progress: Shown
+        progress: Watching
 
 
 __all__ = ["TrainingEvaluator"]

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from ..base.checks import integer, items, public, shown
 from ..base.names import BUDGETS, MAXIMA
+from ..base.record import Reported
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
-    from ..base.progress import Shown
+    from ..base.html import Part
+    from ..base.pages import Section
+    from ..base.progress import Watching
     from ..hardware.target import Target
     from ..results.result import SearchResult
     from ..spaces.network_space import NetworkSpace
@@ -36,7 +39,7 @@ LISTED = 10  # bad targets that an error spells out
 
 
 @public
-class FleetResult(list["SearchResult"]):
+class FleetResult(list["SearchResult"], Reported):
     """The results of `search` over a list of targets, in their order: a list with tables.
 
     Attributes
@@ -54,11 +57,28 @@ class FleetResult(list["SearchResult"]):
 
         return screen(self)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _parts(self) -> list[Part]:
         from .text import parts
 
-        return page(parts(self))
+        return parts(self)
+
+    def _line(self) -> str:
+        return f"{len(self):,} results, {sum(one.proven for one in self):,} proven"
+
+    def _title(self) -> str:
+        from .page import titled
+
+        return titled(self)
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def __repr__(self) -> str:
         return f"<{len(self):,} search results, {sum(r.proven for r in self):,} proven>"
@@ -359,7 +379,7 @@ def _answers(
 
 
 def _seen(
-    answers: Iterator[SearchResult], progress: Shown, n: int, started: float
+    answers: Iterator[SearchResult], progress: Watching, n: int, started: float
 ) -> Iterator[SearchResult]:
     """Yield the answers, and show how many of n there are, where somebody watches."""
     if progress is False:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import faults, integer, real
+from ..base.checks import faults, integer, real, shown
 from ..base.names import BUDGETS, COSTS, COUNTS, STOPS
 from ..base.plain import (
     ANY,
@@ -22,10 +22,10 @@ from ..base.plain import (
     table_of,
     within,
 )
-from ..errors import FormatError
+from ..errors import ArgumentTypeError, FormatError
 from ..hardware.target import Target
 from ..spaces.index import COUNT as COUNT_OF_CELLS
-from ..spaces.index import checked_row
+from ..spaces.index import checked_rows
 from ..spaces.space import SearchSpace
 from .finding import read_objectives
 from .front import QUANTISED, ParetoFront
@@ -84,7 +84,7 @@ def from_dict(data: Mapping[str, Any]) -> ParetoFront:
     space, target = given["space"], given["target"]
     with faults(WHERE):
         given["objectives"] = read_objectives(given["objectives"], target)
-        given["x"] = _array([checked_row(space, row) for row in given["x"]], len(space.lengths))
+        given["x"] = _array(checked_rows(space, given["x"]), len(space.lengths))
         if any(given.get(name) is not None for name in CHOSEN):
             _choose(given, target.design_space(space.family))
         given["metrics"] = _columns(given)
@@ -99,7 +99,7 @@ def _columns(given: Mapping[str, Any]) -> dict[str, Any]:
         names.append(QUANTISED)
     names += [name for name in COSTS if name in given["target"].metrics] + list(COUNTS)
     n = len(given["x"])
-    checks = {name: list_of(LARGE if name in COUNTS else REAL, n) for name in names}
+    checks = {name: _column_of(name in COUNTS, n) for name in names}
     metrics = fields(f"{WHERE}: metrics", given["metrics"], checks, join=".")
     return {
         name: _array(column, kind="i8" if name in COUNTS else "f8")
@@ -107,8 +107,34 @@ def _columns(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _column_of(whole: bool, n: int) -> Check:
+    """Return a check of a column of n numbers, which looks at plain ones all at once."""
+    one_by_one = list_of(LARGE if whole else REAL, n)
+    plain = {int} if whole else {int, float}
+
+    def checked(name: str, value: Any) -> Any:
+        import numpy as np
+
+        if isinstance(value, (list, tuple)) and len(value) == n and set(map(type, value)) <= plain:
+            try:
+                column = np.array(value, dtype="i8" if whole else "f8")
+            except OverflowError:  # what follows names it
+                return one_by_one(name, value)
+            if (column >= 0).all() if whole else np.isfinite(column).all():
+                return column
+        return one_by_one(name, value)
+
+    return checked
+
+
 def _target(name: str, value: Any) -> Target:
     return Target.from_dict(value, name)
+
+
+def _rows(name: str, value: Any) -> Any:
+    if not isinstance(value, (list, tuple)):
+        raise ArgumentTypeError(f"{name} must be a list, got {shown(value)}")
+    return value
 
 
 DERIVED = (
@@ -128,7 +154,7 @@ CHECKS: dict[str, Check] = {
     "budgets": table_of(POSITIVE, BUDGETS),
     "epsilon": within(real, 0.0, 1.0),
     "predicted": FLAG,
-    "x": list_of(list_of(ANY)),  # the space says what rows it has
+    "x": _rows,  # the space says which there are
     "metrics": TABLE,
     "stopped": maybe(one_of(STOPS)),
     "message": TEXT,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..base.checks import choice, flag, number, public, suggesting
 from ..base.names import BUDGET_OF, TERMS
-from ..base.record import Record, cached
+from ..base.record import Record, Reported, cached
+from ..charts.chart import ENGINES
 from ..errors import ArgumentError
 from ..problem.compiling import MACS, PARAMS, compile_any
 from .maths import hypervolume, knee
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure as PlotlyFigure
 
+    from ..base.html import Part
+    from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..predictors.predictor import AccuracyPredictor
@@ -83,7 +87,7 @@ class _Metric:
 
 
 @public
-class ParetoFront(Record):
+class ParetoFront(Record, Reported):
     """The networks that no other of the space betters in every objective at once.
 
     A sequence: ``front[0]`` is the SearchResult of the best network by the first objective, and so
@@ -253,11 +257,32 @@ class ParetoFront(Record):
 
         return screen(self)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _parts(self) -> list[Part]:
         from .text import parts
 
-        return page(parts(self))
+        return parts(self)
+
+    def _line(self) -> str:
+        return f"{self.status}, {len(self):,} points"
+
+    def _title(self) -> str:
+        against = " against ".join(self.objectives)
+        return f"{against}: {self.space.family} on {self.target.name}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
+
+    def _charts(self) -> list[Chart]:
+        from .plot import chart_of
+
+        return [chart_of(self)] if len(self) else []
 
     @cached
     def architectures(self) -> Sequence[Architecture]:
@@ -417,9 +442,9 @@ class ParetoFront(Record):
         MissingExtraError
             If the engine is not installed.
         """
-        from .plot import draw
+        from .plot import chart_of
 
-        return draw(self, choice("engine", engine, ("matplotlib", "plotly")))
+        return chart_of(self).draw(choice("engine", engine, ENGINES))
 
     def to_dict(self, *, intervals: bool = False) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal front.
@@ -463,6 +488,13 @@ class ParetoFront(Record):
         from ..base.plain import parsed
 
         return cls.from_dict(parsed(source, "the front's file"))
+
+    @cached
+    def _letters(self) -> dict[tuple[int, ...], str]:
+        """What each accelerator is called on screens and in pictures."""
+        from .text import accelerators_among
+
+        return accelerators_among(self)[0]
 
     @cached
     def problem(self) -> Problem | Tiled:

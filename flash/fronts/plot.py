@@ -1,58 +1,89 @@
-"""Pictures of a front: matplotlib, and plotly with the network under the mouse."""
+"""What a picture of a front shows: its points, its knee, and which accelerator a point has."""
 
 from __future__ import annotations
 
-from ..base.extras import require
-from ..base.names import UNITS
+from ..charts.chart import GREY, MOST, Chart, Line, Panel, Points
+from ..charts.metrics import metric_axis
 from ..errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..charts.chart import Axis, Mark
     from .front import ParetoFront
 
-__all__ = ["draw", "figure_of", "save"]
+__all__ = ["chart_of"]
 
-LABELS = {
-    "accuracy": "accuracy",
-    "latency_ms": "latency [ms]",
-    "energy_mj": "energy [mJ]",
-    "area_mm2": "area [mm²]",
-    "params": "parameters",
-    "macs": "MACs",
-}
-MOST = 20_000  # points drawn: beyond it every so many
+FEW = 1000  # points that are drawn larger
+MARKED = 6  # accelerators that are told apart, where there are many: the rest are together
+OTHERS = " other accelerators"
+LEAST = 200  # points of an accelerator that may be drawn, where there are many
+KNEE = 5  # its colour
 
 
-def draw(front: ParetoFront, engine: str) -> Any:
-    """Return the figure of an engine."""
+def chart_of(front: ParetoFront) -> Chart:
+    """Return the chart of a front.
+
+    Accuracy goes up, the next objective goes across; of three and four objectives the third is
+    the colour and the fourth the size.
+
+    Raises
+    ------
+    ArgumentError
+        If it is empty.
+    """
     if not len(front):
         raise ArgumentError(f"there is no point to plot: {front.message}")
-    return _matplotlib(front) if engine == "matplotlib" else _plotly(front)
+    import numpy as np
+
+    across, up, *rest = axes_of(front)
+    order = np.argsort(front.values(across), kind="stable")
+    x, y = front.values(across)[order], front.values(up)[order]
+    marks: list[Mark] = [] if rest else [Line(x, y, colour=GREY, steps="after", width=0.8)]
+    own, names, notes = groups_of(front)
+    for number, name in enumerate(names):
+        some = np.flatnonzero(own[order] == number)
+        points = order[some]
+        more: dict[str, Any] = {"colour": GREY} if name.endswith(OTHERS) else {}
+        if rest:
+            more |= {"shade": front.values(rest[0])[points], "scale": axis_of(front, rest[0])}
+        if len(rest) > 1:
+            more |= {"weight": front.values(rest[1])[points], "weights": axis_of(front, rest[1])}
+        marks.append(
+            Points(
+                x[some],
+                y[some],
+                name,
+                hover=_Hover(front, points),
+                keys=points,
+                size=4.5 if len(order) < FEW else 3.0 - (len(rest) > 1),
+                **more,
+                most=max(LEAST, MOST * len(points) // len(order)),
+            )
+        )
+    k = front.knee_index
+    marks.append(
+        Points(
+            [front.values(across)[k]],
+            [front.values(up)[k]],
+            "knee",
+            KNEE,
+            keys=[k],
+            hover=lambda _: f"knee\n{hover(front, k)}",
+            size=13.0,
+            symbol="star",
+        )
+    )
+    panel = Panel(marks, axis_of(front, across), axis_of(front, up))
+    return Chart(title(front), [panel], notes=notes)
 
 
-def save(front: ParetoFront, path: str) -> None:
-    """Write a picture: .html by plotly, .png, .svg or .pdf by matplotlib; complete or not there."""
-    from io import BytesIO
-
-    from ..base.checks import write_bytes_atomic, write_text_atomic
-
-    if path.endswith(".html"):
-        write_text_atomic(path, draw(front, "plotly").to_html(include_plotlyjs=True))
-        return
-    buffer = BytesIO()
-    draw(front, "matplotlib").savefig(buffer, format=path.rpartition(".")[2], dpi=150)
-    write_bytes_atomic(path, buffer.getvalue())
-
-
-def label(front: ParetoFront, name: str) -> str:
-    if name == "accuracy" and not front.predicted:
-        return "NN-Degree" if front.score_name == "nn_degree" else "quantised NN-Degree"
-    return LABELS[name]
-
-
-def _axes(front: ParetoFront) -> list[str]:
+def axes_of(front: ParetoFront) -> list[str]:
     """Return the objectives as across, up, colour and size: accuracy goes up."""
     names = list(front.objectives)
     up = "accuracy" if "accuracy" in names else names[0]
@@ -60,17 +91,13 @@ def _axes(front: ParetoFront) -> list[str]:
     return [names[0], up, *names[1:]]
 
 
-def _drawn(front: ParetoFront) -> Any:
-    """Return the numbers of the points to draw, from left to right."""
-    import numpy as np
-
-    order = np.argsort(front.values(_axes(front)[0]), kind="stable")
-    if len(order) > MOST:
-        order = order[np.linspace(0, len(order) - 1, MOST).astype(int)]
-    return order
+def axis_of(front: ParetoFront, name: str) -> Axis:
+    """Return the axis of an objective: what stands for accuracy is called by its name."""
+    return metric_axis(name, accuracy="accuracy" if front.predicted else front.score_name)
 
 
-def _title(front: ParetoFront) -> str:
+def title(front: ParetoFront) -> str:
+    """Return what the points are, of what."""
     kind = "front" if front.exact else "front, partial" if not front.complete else "front within"
     within = f" {100 * front.epsilon:g} %" if kind == "front within" else ""
     where = front.target.name + ("" if front.chosen is None else " and its accelerators")
@@ -78,117 +105,83 @@ def _title(front: ParetoFront) -> str:
     return f"{front.space.family} on {where}: {kind}{within}, {points}"
 
 
-def _sizes(front: ParetoFront, name: str, some: Any) -> Any:
-    """Return areas of markers from 6 to 60."""
+def groups_of(front: ParetoFront) -> tuple[NDArray[np.int64], list[str], list[str]]:
+    """Return each point's group, the groups' names and what is to be said of them.
+
+    Without codesign there is one. With it the accelerators that most points have are groups of
+    their own, under the letters that the screen has for them.
+    """
     import numpy as np
 
-    values = np.log(np.maximum(front.values(name)[some].astype(float), 1e-300))
-    span = float(np.ptp(values))
-    return 6.0 + 54.0 * ((values - values.min()) / span if span > 0.0 else 0.5 + 0.0 * values)
+    if front.chosen is None:
+        return np.zeros(len(front), dtype=np.int64), ["front"], []
+    from .text import accelerators_among
+
+    letters, own = accelerators_among(front)
+    counts = np.bincount(own, minlength=len(letters))
+    often = np.argsort(-counts, kind="stable")[: MARKED if len(letters) > MARKED + 1 else None]
+    often = np.sort(often)
+    place = np.full(len(letters), len(often), dtype=np.int64)
+    place[often] = np.arange(len(often))
+    all_letters = list(letters.values())
+    names = [f"accelerator {all_letters[k]}" for k in often.tolist()]
+    chosen = list(letters)
+    design = front.target.design_space(front.space.family)
+    facts = [design.describe(chosen[k]) for k in often.tolist()]
+    notes = [f"{name}: {text}" for name, text in zip(names, _differing(facts), strict=True) if text]
+    if len(often) < len(letters):
+        names.append(f"{len(letters) - len(often)}{OTHERS}")
+        notes.append(f"{len(letters)} accelerators in all; to_frame() has each point's")
+    return place[own], names, notes
 
 
-def figure_of(engine: str) -> Any:
-    """Return an engine's class of figures; an error where it is not installed."""
-    home = "plotly.graph_objects" if engine == "plotly" else "matplotlib.figure"
-    return require(f"plot(engine={engine!r})", "plot", home).Figure
+def _differing(facts: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    """Return in words what is not the same of all accelerators."""
+    texts = []
+    for one in facts:
+        parts = []
+        for part, values in one.items():
+            told = [
+                f"{key} {value}"
+                for key, value in values.items()
+                if any(other.get(part, {}).get(key) != value for other in facts)
+            ]
+            if told:
+                parts.append(f"{part} {', '.join(told)}")
+        texts.append("; ".join(parts))
+    return texts
 
 
-def _matplotlib(front: ParetoFront) -> Any:
-    across, up, *rest = _axes(front)
-    some = _drawn(front)
-    figure = figure_of("matplotlib")(figsize=(7, 4.6), layout="constrained")
-    axes = figure.add_subplot()
-    x, y = front.values(across)[some], front.values(up)[some]
-    if not rest:
-        axes.step(x, y, where="post", linewidth=0.8, color="tab:blue")
-        axes.scatter(x, y, s=8, color="tab:blue", label="front")
-    else:
-        drawn = axes.scatter(
-            x,
-            y,
-            s=_sizes(front, rest[1], some) if len(rest) > 1 else 8,
-            c=front.values(rest[0])[some],
-            norm="log",
-            cmap="viridis",
-            label="front" + (f" (size: {label(front, rest[1])})" if len(rest) > 1 else ""),
-        )
-        figure.colorbar(drawn, ax=axes, label=label(front, rest[0]))
-    k = front.knee_index
-    axes.scatter(
-        front.values(across)[k],
-        front.values(up)[k],
-        s=160,
-        marker="*",
-        color="tab:red",
-        edgecolor="white",
-        label="knee",
-        zorder=3,
-    )
-    axes.set_xscale("log")
-    axes.set(xlabel=label(front, across), ylabel=label(front, up), title=_title(front))
-    axes.grid(alpha=0.3)
-    axes.legend(loc="best")
-    return figure
+class _Hover:
+    """The hover texts of a front's points, each made when it is asked for."""
+
+    def __init__(self, front: ParetoFront, points: NDArray[np.int64]) -> None:
+        self.front, self.points = front, points
+
+    def __call__(self, i: int) -> str:
+        return hover(self.front, int(self.points[i]))
 
 
-def _plotly(front: ParetoFront) -> Any:
-    across, up, *rest = _axes(front)
-    some = _drawn(front)
-    marker: dict[str, Any] = {"size": 5}
-    if rest:
-        import numpy as np
-
-        colour = front.values(rest[0])[some].astype(float)
-        marker = {
-            "size": np.sqrt(_sizes(front, rest[1], some)) * 1.8 if len(rest) > 1 else 6,
-            "color": np.log10(np.maximum(colour, 1e-300)),
-            "colorscale": "Viridis",
-            "colorbar": {"title": f"log10 of {label(front, rest[0])}"},
-        }
-    figure = figure_of("plotly")()
-    figure.add_scatter(
-        x=front.values(across)[some],
-        y=front.values(up)[some],
-        mode="markers" if rest else "lines+markers",
-        line={"shape": "hv", "width": 1},
-        marker=marker,
-        text=[_hover(front, i) for i in some.tolist()],
-        hovertemplate="%{text}<extra></extra>",
-        name="front",
-    )
-    k = front.knee_index
-    figure.add_scatter(
-        x=[front.values(across)[k]],
-        y=[front.values(up)[k]],
-        mode="markers",
-        marker={"symbol": "star", "size": 16, "color": "crimson"},
-        text=[_hover(front, k)],
-        hovertemplate="knee<br>%{text}<extra></extra>",
-        name="knee",
-    )
-    figure.update_layout(
-        title=_title(front),
-        xaxis={"title": label(front, across), "type": "log"},
-        yaxis={"title": label(front, up)},
-    )
-    return figure
-
-
-def _hover(front: ParetoFront, i: int) -> str:
+def hover(front: ParetoFront, i: int) -> str:
+    """Return what there is to say of a point: its metrics, its network, its accelerator."""
     from ..results.screen import quantity
 
     architecture = front.architectures[i]
     lines = [f"point {i}"]
     for name, column in front.metrics.items():
         if name != "score":
-            lines.append(f"{name} {quantity(column[i].item(), UNITS.get(name, ''))}")
+            axis = metric_axis(name)
+            lines.append(f"{axis.title} {quantity(column[i].item(), axis.unit)}")
     for number, cell in enumerate(architecture.cells):
         facts = ", ".join(f"{key} {value}" for key, value in cell.to_dict().items())
         if front.cell_bits is not None and front.cell_bits.shape[1]:
             facts += f", bits {front.cell_bits[i, number]}"
         lines.append(f"cell {number}: {facts}")
     if front.accelerators is not None:
+        from .text import letter_of
+
+        lines.append(f"accelerator {letter_of(front, i)}")
         for part, values in front.accelerators[i]["values"].items():
             facts = ", ".join(f"{key} {value}" for key, value in values.items())
             lines.append(f"{part}: {facts}")
-    return "<br>".join(lines)
+    return "\n".join(lines)

@@ -12,7 +12,7 @@ from ..results.conflicts import Explanation, Oracle, explain
 from ..results.result import PROVEN, SearchResult, no_result, result_at
 from ..results.screen import duration, quantity, text
 from ..spaces.codec import cell_columns
-from ..spaces.index import rows_of
+from ..spaces.index import flats_of, rows_of
 from .front import QUANTISED
 
 TYPE_CHECKING = False
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Architectures",
+    "accelerators_among",
     "best_within",
     "frame",
+    "letter_of",
     "nothing_within",
     "parts",
     "result_of",
@@ -253,22 +255,39 @@ def joint_columns(front: ParetoFront, at: Sequences[int]) -> dict[str, list[str]
     """Return the columns of a screen that say what was chosen beside the networks."""
     if front.accelerators is None:
         return {}
-    chosen = options_of(front, at)
-    letters = lettered(chosen)
-    columns = {"accelerator": [letters[one] for one in chosen]}
+    columns = {"accelerator": [letter_of(front, i) for i in at]}
     bits = [" ".join(map(str, front.accelerators[i]["cell_bits"])) for i in at]
     return {**columns, **({"bits": bits} if any(bits) else {})}
 
 
-def options_of(front: ParetoFront, at: Sequences[int]) -> list[tuple[int, ...]]:
+def options_of(front: ParetoFront, at: Any) -> list[tuple[int, ...]]:
     """Return the accelerators of some points, an option's number for each part."""
     chosen: Any = front.chosen
-    return [tuple(chosen[i].tolist()) for i in at]
+    return list(map(tuple, chosen[at].tolist()))
 
 
-def lettered(chosen: Sequences[tuple[int, ...]]) -> dict[tuple[int, ...], str]:
-    """Return a letter for each of some accelerators."""
-    return {choice: chr(ord("A") + k) for k, choice in enumerate(dict.fromkeys(chosen))}
+def accelerators_among(front: ParetoFront) -> tuple[dict[tuple[int, ...], str], ndarray[Any, Any]]:
+    """Return a letter for each accelerator, in the order of the points, and each point's number."""
+    import numpy as np
+
+    chosen: Any = front.chosen
+    _, first, own = np.unique(chosen, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    letters = {one: _letters(k) for k, one in enumerate(options_of(front, first[order]))}
+    return letters, place[np.reshape(own, -1)]
+
+
+def _letters(number: int) -> str:
+    """Return A to Z, AA, AB and so on."""
+    rest, last = divmod(number, 26)
+    return (_letters(rest - 1) if rest else "") + chr(ord("A") + last)
+
+
+def letter_of(front: ParetoFront, i: int) -> str:
+    """Return the letter of a point's accelerator."""
+    return front._letters[options_of(front, [i])[0]]
 
 
 def accelerator_parts(front: ParetoFront, at: Sequences[int]) -> list[Part]:
@@ -277,7 +296,10 @@ def accelerator_parts(front: ParetoFront, at: Sequences[int]) -> list[Part]:
         return []
     design = front.target.design_space(front.space.family)
     rows: list[list[str]] = []
-    for choice, letter in lettered(options_of(front, at)).items():
+    shown = {*options_of(front, at)}
+    for choice, letter in front._letters.items():
+        if choice not in shown:
+            continue
         for part, values in design.describe(choice).items():
             rows = rows or [["", "", *values]]
             rows.append([letter, part, *map(str, values.values())])
@@ -298,7 +320,7 @@ def frame(front: ParetoFront, intervals: bool) -> DataFrame:
     data: dict[str, Any] = {name: column.copy() for name, column in front.metrics.items()}
     for name, ends in (ends_of(front) if intervals else {}).items():
         data[f"{name}_low"], data[f"{name}_high"] = map(list, zip(*ends, strict=True))
-    data["index"] = [front.space.index(tuple(row)) for row in front.x.tolist()]
+    data["index"] = flats_of(front.space, front.x)
     data |= accelerator_columns(front)
     cells = cell_columns(front.space, front.x)
     bits = front.cell_bits
@@ -319,8 +341,14 @@ def accelerator_columns(front: ParetoFront) -> dict[str, list[Any]]:
     if front.chosen is None:
         return {}
     design = front.target.design_space(front.space.family)
-    values = [design.describe(one) for one in options_of(front, range(len(front)))]
+    letters, own = accelerators_among(front)
+    values = [design.describe(one) for one in letters]
     names = dict.fromkeys(
         (part, key) for one in values for part, facts in one.items() for key in facts
     )
-    return {f"{part}_{key}": [one.get(part, {}).get(key) for one in values] for part, key in names}
+    numbers = own.tolist()
+    columns = {}
+    for part, key in names:
+        each = [one.get(part, {}).get(key) for one in values]
+        columns[f"{part}_{key}"] = [each[k] for k in numbers]
+    return columns

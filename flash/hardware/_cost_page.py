@@ -6,12 +6,16 @@ from ..base.names import COSTS, UNITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from ..base.html import Part
+    from ..base.pages import Section
     from .costing import Cost, LayerCost
 
-__all__ = ["data", "parts", "text"]
+__all__ = ["data", "parts", "read", "sections", "text"]
+
+ROWS = 1000  # layers on a page
 
 KIB = 1024.0
 
@@ -63,11 +67,19 @@ def parts(cost: Cost, top: int | None) -> list[Part]:
     rows.append([*ends, ""])
     return [
         f"on {cost.target}, one image" if cost.target else "one image",
-        (rows, 1, True),
+        (rows, 1, True, 1),
         _bounds(cost),
         _memory(cost),
         *(f"note: {flag}" for flag in cost.flags),
     ]
+
+
+def sections(cost: Cost, top: int | None) -> list[Section]:
+    """Return a cost as the sections of a page."""
+    told = parts(cost, ROWS if top is None and len(cost.by_layer) > ROWS else top)
+    table = [one for one in told if not isinstance(one, str)]
+    said = [one for one in told if isinstance(one, str)]
+    return [("", [*said, *cost._charts()]), ("Layer by layer", table)]
 
 
 def _longest(layers: tuple[LayerCost, ...], top: int | None) -> list[LayerCost]:
@@ -102,6 +114,47 @@ def _memory(cost: Cost) -> str:
     if cost.peak_memory_kib is None:
         return f"{weights}; its peak memory is not known, for its connections are not"
     return f"{cost.peak_memory_kib:,.1f} KiB of values at most, {weights}"
+
+
+def read(given: Mapping[str, Any]) -> Cost:
+    """Return the cost that plain data describes, checked."""
+    from ..base.plain import (
+        AMOUNT,
+        COUNT,
+        REAL,
+        TABLE,
+        TEXT,
+        list_of,
+        made,
+        maybe,
+        one_of,
+        part,
+        plain,
+    )
+    from ._bounds import BOUNDS
+    from .costing import Cost, LayerCost
+
+    layer = {
+        "name": TEXT,
+        "latency_ms": REAL,
+        **dict.fromkeys(("energy_mj", "area_mm2"), maybe(REAL)),
+        "share": REAL,
+        **dict.fromkeys(("macs", "params"), COUNT),
+        "bytes": AMOUNT,
+        "bound": maybe(one_of(BOUNDS)),
+        "memory_kib": maybe(AMOUNT),
+    }
+    checks = {
+        "target": TEXT,
+        "latency_ms": REAL,
+        **dict.fromkeys(("energy_mj", "area_mm2"), maybe(REAL)),
+        "peak_memory_kib": maybe(AMOUNT),
+        "weights_kib": AMOUNT,
+        "flags": list_of(TEXT),
+        "by_layer": list_of(part(LayerCost, layer)),
+        "roofs": maybe(lambda name, value: TABLE(name, plain(name, value))),
+    }
+    return made(Cost, "the cost", given, checks)
 
 
 def data(cost: Cost) -> dict[str, Any]:

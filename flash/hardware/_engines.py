@@ -14,8 +14,8 @@ from ..base.checks import shown
 from ..errors import ArgumentError
 from ..networks.architecture import Architecture
 from ..networks.counting import need_connections
-from ..networks.layer import FAMILY_KINDS
 from ..networks.network import Network
+from ..networks.writing.torch_code.rows import is_plain
 from ._samples import as_net, is_module
 
 if TYPE_CHECKING:
@@ -203,19 +203,11 @@ def torch_module(net: Any, seed: int) -> nn.Module:
         return found.to_torch(seed=seed)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        if all(_is_plain(layer) for layer in found.layers):
+        if all(is_plain(layer) for layer in found.layers):
             return TableModule(found)
         from ._rebuilt import RebuiltModule
 
         return RebuiltModule(found)
-
-
-def _is_plain(layer: Layer) -> bool:
-    """Whether a row is of a kind that families have, and reads maps as they are."""
-    by_position = layer.kind == "linear" and layer.height * layer.width > 1
-    framed = layer.frames > 1 or layer.kernel_frames > 1
-    other = layer.transposed or layer.reshaped or framed or by_position or layer.mode == "lp"
-    return layer.kind in FAMILY_KINDS and not other
 
 
 def onnx_bytes(

@@ -17,7 +17,7 @@ from ._fitting import (
     choose_strength,
     drawn_to,
     fit_relative,
-    interval_table,
+    intervals_and_leverages,
     leave_out,
     noise_of,
     summary,
@@ -104,18 +104,19 @@ class Fit:
         facts = self.notes[metric] = {"fitted": predicted / y - 1.0}
         facts["strength"] = "prior alone" if math.isinf(strength) else strength
         self._tell_held(metric, found, prior, told or with_prior)
+        leverage: Array = np.zeros(0)
         if not np.isnan(left).any():
             facts["left"] = left / y - 1.0
             drawn = drawn_to(found.columns, y, found.offset, prior) if with_prior else None
             unsure = prior.doubtful(fitted)
-            table = interval_table(
+            table, leverage = intervals_and_leverages(
                 found.columns, y, left, self.groups, fitted, strength, drawn, unsure
             )
             self.intervals[metric] = {"terms": [".".join(one) for one in found.names], **table}
             covered = np.abs(np.log(np.maximum(left / y, 1e-9)))
             facts["worst"] = self.found[int(np.argmax(covered))].name
         self._wonder(doubts_of_fit(metric, self.found, y, left, predicted))
-        self.values[metric] = [y.tolist(), predicted.tolist(), left.tolist()]
+        self.values[metric] = [one.tolist() for one in (y, predicted, left, leverage)]
 
     def _wonder(self, doubts: list[str]) -> None:
         """Warn, and keep for the flags of searches."""
@@ -294,7 +295,7 @@ class Fit:
                     m: {
                         key: [float(f"{v:.6g}") for v in column if v == v]
                         for key, column in zip(
-                            ("measured", "fitted", "held_out"), columns, strict=True
+                            ("measured", "fitted", "held_out", "leverage"), columns, strict=True
                         )
                     }
                     for m, columns in self.values.items()

@@ -36,6 +36,7 @@ __all__ = [
     "drawn_to",
     "fit_relative",
     "interval_table",
+    "intervals_and_leverages",
     "leave_out",
     "splits",
     "summary",
@@ -346,6 +347,20 @@ def interval_table(
     regression. They are exchangeable with those of new networks drawn alike, up to the one sample
     that they lack.
     """
+    return intervals_and_leverages(columns, y, left_out, groups, known, strength, drawn, unsure)[0]
+
+
+def intervals_and_leverages(
+    columns: Array,
+    y: Array,
+    left_out: Array,
+    groups: Sequence[int] | Array,
+    known: Array,
+    strength: float = 0.0,
+    drawn: Array | None = None,
+    unsure: Array | None = None,
+) -> tuple[dict[str, Any], Array]:
+    """Return what `interval_table` does, and the h of each network when it is left out."""
     error = np.abs(log_ratio(left_out, y))
     inverse, doubted = _inverse(columns / y[:, None], known, strength, drawn, unsure)
     a = columns / np.maximum(left_out, _LEAST * y)[:, None]
@@ -364,11 +379,12 @@ def interval_table(
         h = plain + (a**2 @ doubted**2) / unit**2
     score = _of_groups(error / np.sqrt(1.0 + h), place)
     inverse = inverse + kinds + np.diag((doubted / unit) ** 2)
-    return {
+    table = {
         "scores": [float(f"{s:.6g}") for s in score],
         "most": float(f"{h.max():.6g}"),
         "inverse": [[float(f"{v:.6g}") for v in row] for row in inverse],
     }
+    return table, h
 
 
 def _of_groups(score: Array, place: NDArray[np.intp]) -> Array:

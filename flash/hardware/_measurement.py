@@ -20,7 +20,7 @@ from ..base.plain import (
     table_of,
     within,
 )
-from ..base.record import Record
+from ..base.record import Record, Reported
 from ..errors import FormatError
 from ._conditions import Refused
 from ._timing import lines_of
@@ -29,6 +29,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+
+    from ..base.html import Part
+    from ..base.pages import Section
 
 __all__ = ["Measurement"]
 
@@ -69,7 +72,7 @@ CHECKS: dict[str, Check] = {
 
 
 @public
-class Measurement(Record):
+class Measurement(Record, Reported):
     """What one network took, and under which conditions.
 
     Parameters
@@ -132,11 +135,23 @@ class Measurement(Record):
         head, told = self._told()
         return "\n".join([head, *(f"{name:11}{text}" for name, text in told.items())])
 
-    def _repr_html_(self) -> str:
-        from ..base.html import facts, page
+    def _parts(self) -> list[Part]:
+        from ..base.html import facts
 
         head, told = self._told()
-        return page([head, facts(told)])
+        return [head, facts(told)]
+
+    def _title(self) -> str:
+        return f"{self.name} measured on {self.runtime}, {self.device}"
+
+    def _sections(self) -> list[Section]:
+        from ..base.html import flat
+
+        conditions = flat(self.conditions)
+        return [
+            ("", [*self._parts(), *self._charts()]),
+            *([("Conditions", [(conditions, 2, False)])] if conditions else []),
+        ]  # type: ignore[list-item]
 
     def _told(self) -> tuple[str, dict[str, str]]:
         """Return a headline and the facts that a screen shows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..base.checks import json_text, public, suggesting
 from ..base.names import Column
-from ..base.record import Record, deferred, later
+from ..base.record import Record, Reported, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.layer import FAMILY_KINDS
 from ..networks.operations import MAX_PRODUCT, Charged, charged, operations
@@ -13,9 +13,15 @@ from ._flags import flags_for, flags_of, uncharged
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
-    from typing import Any
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Literal, overload
 
+    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as PlotlyFigure
+
+    from ..base.html import Part
+    from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..networks.cell_networks import Net
     from ..networks.memory import Memory
     from ..networks.network import Layer, Network
@@ -75,7 +81,7 @@ class LayerCost(Record):
 
 
 @public
-class Cost(Record):
+class Cost(Record, Reported):
     """What a network costs on a target.
 
     Parameters
@@ -101,6 +107,10 @@ class Cost(Record):
         Of the parameters at their bits, on such a target as it stores them.
     target : str
         Its name.
+    roofs : dict or None
+        The greatest rates of the target by its own model: "macs_per_ms" of each unit or kind of
+        product, "bytes_per_ms" of its memory, or None where its model has no such roof, "bits" of a
+        number as it moves them, where these are not the network's own, and a "note".
     """
 
     latency_ms: float
@@ -111,6 +121,7 @@ class Cost(Record):
     peak_memory_kib: float | None = later(None)
     weights_kib: float = later(0.0)
     target: str = ""
+    roofs: dict[str, Any] | None = later(None)
 
     def table(self, top: int | None = None) -> str:
         """Return the layers as a text table, with totals and notes.
@@ -128,6 +139,49 @@ class Cost(Record):
     def __str__(self) -> str:
         return self.table()
 
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(
+            self, engine: Literal["matplotlib"] = "matplotlib", *, top: int = 24
+        ) -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"], *, top: int = 24) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib", *, top: int = 24) -> Figure | PlotlyFigure:
+        """Draw the layers by time, and by energy where the target models it, and the roofline.
+
+        Bars have the colour of what bounds a layer (`LayerCost.bound`). The roofline shows what
+        each layer reaches, in MACs a second, over the MACs that it has for each byte that it moves,
+        beneath the greatest rates of the target's own model; of targets without such rates a note
+        says why it is left out.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+        top : int, default 24
+            Layers with a bar of their own, those that take longest; the others are summed up.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ..base.checks import integer
+        from ._cost_chart import chart_of
+
+        return chart_of(self, integer("top", top, 1)).draw(engine)
+
+    def _charts(self) -> list[Chart]:
+        """Return the charts of its page."""
+        from ._cost_chart import SHOWN, chart_of
+
+        return [chart_of(self, SHOWN)]
+
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain data, layers included."""
         from ._cost_page import data
@@ -138,30 +192,64 @@ class Cost(Record):
         """Return it as JSON text, layers included, and write it where a path is given."""
         return json_text(self.to_dict(), path, indent=1)
 
-    def to_html(self, path: str | os.PathLike[str] | None = None, *, top: int | None = None) -> str:
-        """Return a page with the table of layers, and write it where a path is given.
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Cost:
+        """Make a cost from plain data.
+
+        Raises
+        ------
+        FormatError
+            If a key is unknown or missing, or a value not accepted.
+        """
+        from ._cost_page import read
+
+        return read(data)
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> Cost:
+        """Read a cost from JSON text (it starts with a brace) or from a file."""
+        from ..base.plain import parsed
+
+        return cls.from_dict(parsed(source, "the cost"))
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        cdn: bool = False,
+        top: int | None = None,
+    ) -> str:
+        """Return a page to be read in a browser or printed: see `SearchResult.to_html`.
 
         Parameters
         ----------
         path : str or path, optional
+        cdn : bool, default False
         top : int, optional
             Only so many layers, those that take longest; default all of them.
         """
-        from ..base.checks import integer, write_text_atomic
-        from ..base.html import document
-        from ._cost_page import parts
+        from ..base.checks import integer
+        from ..base.pages import to_html
+        from ._cost_page import sections
 
         top = None if top is None else integer("top", top, 1)
-        html = document(f"Cost on {self.target}", parts(self, top))
-        if path is not None:
-            write_text_atomic(path, html)
-        return html
+        return to_html(self, path, cdn, sections(self, top))
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _line(self) -> str:
+        return f"{self.latency_ms:.4g} ms, {len(self.by_layer):,} layers"
+
+    def _title(self) -> str:
+        return f"cost on {self.target}" if self.target else "cost"
+
+    def _parts(self) -> list[Part]:
         from ._cost_page import parts
 
-        return page(parts(self, None))
+        return parts(self, None)
+
+    def _sections(self) -> list[Section]:
+        from ._cost_page import sections
+
+        return sections(self, None)
 
 
 def cost(target: Target, net: Net, strict: bool = False) -> Cost:
@@ -242,7 +330,14 @@ def _cost(target: Target, net: Net) -> Cost:
         peak_memory_kib=deferred(lambda: None if (held := memory()) is None else held.peak_kib),
         weights_kib=deferred(lambda: sum(one.weights_bytes for one in counting) / KIB),
         target=target.name,
+        roofs=deferred(lambda: _roofs(target)),
     )
+
+
+def _roofs(target: Target) -> dict[str, Any]:
+    from ._roofs import roofs_of
+
+    return roofs_of(target)
 
 
 def _totals(target: Target, family: str, counted: Charged) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, overload
 
     from ..base.checks import Several
-    from ..base.progress import Shown
+    from ..base.progress import Watching
     from ._samples import Subject
 
 __all__ = ["Measurement", "export_measuring", "measure", "script"]
@@ -189,7 +189,7 @@ def checked_run(runtime: str, *, dtype: str = "float32", **given: Any) -> dict[s
 
 
 def measured(
-    series: list[dict[str, Any]], settings: dict[str, Any], path: str | None, progress: Shown
+    series: list[dict[str, Any]], settings: dict[str, Any], path: str | None, progress: Watching
 ) -> list[Measurement]:
     """Measure a series, with a journal where there is a path."""
     try:
@@ -207,7 +207,7 @@ def measured(
 
 
 def _run(
-    items: list[dict[str, Any]], settings: dict[str, Any], journal: Journal, progress: Shown
+    items: list[dict[str, Any]], settings: dict[str, Any], journal: Journal, progress: Watching
 ) -> list[dict[str, Any]]:
     """Measure; whatever stops it, say what is finished."""
     opener = engine_opener(settings)

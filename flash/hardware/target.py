@@ -23,17 +23,22 @@ from ..base.checks import (
     text,
 )
 from ..base.names import COST_COLUMNS, COSTS, Column, Metric
-from ..base.record import Record, cached, deferred, later
+from ..base.record import Record, Reported, cached, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, Literal, overload
 
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
+    from plotly.graph_objects import Figure as PlotlyFigure
 
+    from ..base.html import Part
+    from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..networks.cell_networks import Net
     from ..spaces.tabled import TabledSpace
     from .costing import Cost
@@ -71,7 +76,7 @@ def targets() -> tuple[str, ...]:
 
 
 @public
-class Target(Record):
+class Target(Record, Reported):
     """A hardware target: a kind of cost model with its coefficients.
 
     Made by `Target.load` or `Target.from_dict`, which check every value; the fields are those of
@@ -280,11 +285,59 @@ class Target(Record):
     def __hash__(self) -> int:
         return hash((self.name, self.kind))
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _parts(self) -> list[Part]:
         from ._page import parts
 
-        return page(parts(self))
+        return parts(self)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw the calibration: predictions of left-out networks beside what was measured, with
+        their 90 % intervals.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ArgumentError
+            If the target does not hold its networks one by one: `flash.calibrate` keeps up to 500.
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ..base.checks import choice
+        from ..charts.chart import ENGINES
+        from ._calibration_chart import chart_of
+
+        choice("engine", engine, ENGINES)
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from ._calibration_chart import charts_of
+
+        return charts_of(self)
+
+    def _line(self) -> str:
+        return f"kind {self.kind}; {', '.join(self.metrics)}"
+
+    def _title(self) -> str:
+        return f"target {self.name}"
+
+    def _sections(self) -> list[Section]:
+        from ._page import sections
+
+        return sections(self)
 
     @property
     def metrics(self) -> tuple[str, ...]:

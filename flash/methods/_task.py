@@ -14,6 +14,7 @@ import numpy as np
 
 from ..base.checks import log, public
 from ..base.names import N_METRICS, Metric
+from ..base.record import Shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..problem.objective import limits_on
 from ._answers import Answers, Best, Stop, ask
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..base.html import Part
     from ..evaluators import Evaluator, Pools
     from ..hardware.target import Target
     from ..predictors.predictor import AccuracyPredictor
@@ -70,7 +72,7 @@ def checked_rows(rows: Any, lengths: NDArray[np.int64]) -> Rows:
 
 
 @public
-class Task:
+class Task(Shown):
     """A space, a target, budgets, an evaluator and limits, for one run of one method.
 
     Parameters
@@ -189,6 +191,24 @@ class Task:
     def target(self) -> Target:
         """The target."""
         return self.ground.target
+
+    def _parts(self) -> list[Part]:
+        from ..base.html import facts, told
+
+        best = None if self.best is None else told(self.reported(self.best.merit))
+        return [
+            f"{self.space.family} on {self.target.name}, judged by {self.evaluator.title}",
+            facts(
+                {
+                    "rows asked for": told(self.asked),
+                    "within the budgets": told(self.feasible),
+                    "evaluations": told(self.nfev),
+                    "at most": None if self.max_evals is None else told(self.max_evals),
+                    "best so far": best,
+                    "options": told(self.options) or None,
+                }
+            ),
+        ]
 
     def draw(self, n: int) -> Rows:
         """Draw `n` rows, each configuration of the space as likely as any other."""

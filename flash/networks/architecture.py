@@ -23,10 +23,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal, overload
 
     import torch
+    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as PlotlyFigure
 
+    from ..base.html import Part
+    from ..charts.chart import Chart
     from .network import Network
 
 __all__ = ["FAMILIES", "Architecture", "Cell"]
@@ -257,6 +261,34 @@ class Architecture(Record):
             load_weights(module, weights)
         return module
 
+    def to_torch_code(
+        self, path: str | os.PathLike[str] | None = None, *, about: str | None = None
+    ) -> str:
+        """Return the network as Python source code that needs torch alone, not flash.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write it too, such as "net.py". The file is either complete or not there.
+        about : str, optional
+            What the class's docstring says besides, such as what the network is for.
+
+        Returns
+        -------
+        str
+            One class, and what it is made of. Its modules, and so the names in a state_dict, are
+            those of `to_torch`: weights of the one are weights of the other.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted.
+        """
+        from .writing.torch_code.cells import of_architecture
+        from .writing.torch_code.file import code
+
+        return code(lambda told: of_architecture(self, told), path, about)
+
     def to_onnx(
         self,
         path: str | os.PathLike[str],
@@ -312,9 +344,7 @@ class Architecture(Record):
         image = (3, self.resolution, self.resolution)
         write_onnx(module, image, (self.num_classes,), path, opset, batch)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
+    def _parts(self) -> list[Part]:
         names = Cell.field_names[: 5 if self.family == "mobilenet-v2" else 3]
         rows = [["cell", *names]]
         rows += [
@@ -322,7 +352,41 @@ class Architecture(Record):
             for number, cell in enumerate(self.cells, 1)
         ]
         size = f"images of {self.resolution} x {self.resolution}, {self.num_classes} classes"
-        return page([self.family, (rows, 0, True), f"{size}, link_seed {self.link_seed}"])
+        return [self.family, (rows, 0, True), f"{size}, link_seed {self.link_seed}"]
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw the network: its layers as boxes, and the links over them.
+
+        A box's height is the square root of its channels; cells are as long as they are deep.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from .drawing import chart_of
+
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .drawing import chart_of
+
+        return [chart_of(self)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal architecture."""

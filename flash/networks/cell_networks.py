@@ -18,10 +18,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any, TypeAlias
+    from typing import Any, Literal, TypeAlias, overload
 
     import torch
+    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as PlotlyFigure
 
+    from ..base.html import Part
+    from ..charts.chart import Chart
     from ..spaces.blocks.network import BlockNetwork
     from .network import Network
 
@@ -252,6 +256,22 @@ class CellNetwork(Record):
             load_weights(module, weights)
         return module
 
+    def to_torch_code(
+        self, path: str | os.PathLike[str] | None = None, *, about: str | None = None
+    ) -> str:
+        """Return the network as Python source code that needs torch alone, not flash, and write
+        it where a path is given; see `Architecture.to_torch_code`.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted.
+        """
+        from .writing.torch_code.cells import of_cell_network
+        from .writing.torch_code.file import code
+
+        return code(lambda told: of_cell_network(self, told), path, about)
+
     def to_onnx(
         self,
         path: str | os.PathLike[str],
@@ -288,9 +308,7 @@ class CellNetwork(Record):
         image = (3, self.resolution, self.resolution)
         write_onnx(module, image, (self.num_classes,), path, opset, batch)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
+    def _parts(self) -> list[Part]:
         rows = [["block", "input 1", "operator 1", "input 2", "operator 2"]]
         rows += [
             [str(number), str(first), left, str(second), right]
@@ -298,7 +316,41 @@ class CellNetwork(Record):
         ]
         stages = f"3 stages of {self.repeats} cells, {self.filters} channels in the first"
         size = f"images of {self.resolution} x {self.resolution}, {self.num_classes} classes"
-        return page([self.family, (rows, 0, True), f"{stages}; {size}"])
+        return [self.family, (rows, 0, True), f"{stages}; {size}"]
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw the network: its cells as boxes, and the links over them.
+
+        A box's height is the square root of its channels. Below it is the cell that is repeated.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from .drawing import chart_of
+
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .drawing import chart_of
+
+        return [chart_of(self)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network."""

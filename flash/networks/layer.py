@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from ..base.html import Part
+
 __all__ = ["ACTIVATIONS", "KINDS", "MAX_CHANNELS", "MAX_LAYERS", "MAX_SIDE", "Layer", "row_numbers"]
 
 KINDS = (
@@ -464,6 +466,13 @@ class Layer(Record):
     def _is_windowed(self) -> bool:
         """Whether there is a kernel, stride or dilation other than 1."""
         return (*self.kernel_size, *self.strides, *self.dilations) != (1, 1, 1, 1, 1, 1)
+
+    def _parts(self) -> list[Part]:
+        from ..base.html import shown_by, told
+
+        read, made = (" x ".join(map(str, one)) for one in (self.shape_in, self.shape_out))
+        counts = f"{told(self.params)} params, {told(self.macs)} MACs"
+        return [*shown_by(self), f"{read} to {made}, {counts}"]
 
     @property
     def kernel_size(self) -> tuple[int, int]:

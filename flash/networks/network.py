@@ -43,10 +43,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal, overload
 
     import onnx
     import torch
+    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as PlotlyFigure
+
+    from ..base.html import Part
+    from ..charts.chart import Chart
 
 __all__ = ["Layer", "Network"]
 
@@ -428,6 +433,23 @@ class Network(Record):
 
         return torch_module(self, seed)
 
+    def to_torch_code(
+        self, path: str | os.PathLike[str] | None = None, *, about: str | None = None
+    ) -> str:
+        """Return the module that `to_torch` gives as Python source code that needs torch alone, not
+        flash, and write it where a path is given; see `Architecture.to_torch_code`.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted, or a row is of a kind that no family has: it says how
+            much is computed, not what.
+        """
+        from .writing.torch_code.file import code
+        from .writing.torch_code.rows import of_network
+
+        return code(lambda told: of_network(self, told), path, about)
+
     def to_onnx(
         self,
         path: str | os.PathLike[str],
@@ -461,6 +483,40 @@ class Network(Record):
                 f"got {type(module).__name__}"
             )
         write_bytes_atomic(path, onnx_of(module, self.input_shape, seed, opset, batch))
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw the network: its layers as boxes, and the links over them.
+
+        A box's height is the square root of its channels; cells are as long as they are deep.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from .drawing import chart_of
+
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .drawing import chart_of
+
+        return [chart_of(self)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network."""
@@ -513,10 +569,8 @@ class Network(Record):
         ]
         return "\n".join([*text, self._totals()])
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
-
-        return page([(self._rows(), 0, True), self._totals()])
+    def _parts(self) -> list[Part]:
+        return [(self._rows(), 0, True), self._totals()]
 
     def _totals(self) -> str:
         out = sum(inputs is None for inputs in self.counted or ())

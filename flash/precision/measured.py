@@ -18,7 +18,7 @@ from ..base.plain import (
     table_of,
     within,
 )
-from ..base.record import Record
+from ..base.record import Record, Reported
 from ..errors import ArgumentError
 from .choices import MOST_BITS
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..base.html import Part
+    from ..base.pages import Section
 
 __all__ = ["MeasuredChoice", "MeasuredChoices"]
 
@@ -81,7 +82,7 @@ CHECKS: dict[str, Check] = {
 
 
 @public
-class MeasuredChoices(Record):
+class MeasuredChoices(Record, Reported):
     """Choices of bits in the order of their measured losses; see `flash.best_measured`.
 
     Parameters
@@ -173,10 +174,13 @@ class MeasuredChoices(Record):
 
         return text(self._parts())
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _title(self) -> str:
+        return f"{len(self.rows)} measured choices of bits"
 
-        return page(self._parts())
+    def _sections(self) -> list[Section]:
+        from .page import of_measured
+
+        return of_measured(self)
 
     def _parts(self) -> list[Part]:
         from ..results.screen import duration

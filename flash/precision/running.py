@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from ..base.progress import Shown
+    from ..base.progress import Watching
     from .groups import Group
     from .losses import Judge
     from .quantising import Choices
@@ -214,7 +214,7 @@ def _measured(
     probes: tuple[int, float | None],
     around: dict[str, int],
     journal: Any,
-    progress: Shown,
+    progress: Watching,
 ) -> Sensitivities:
     """Measure what the journal lacks, and put all together."""
     import time

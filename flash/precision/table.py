@@ -20,7 +20,7 @@ from ..base.plain import (
     table_of,
     within,
 )
-from ..base.record import Record, cached
+from ..base.record import Record, Reported, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .choices import MOST_BITS, bits_of
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..base.html import Part
+    from ..base.pages import Section
     from ..choosing.problem import ChoiceProblem
     from ..hardware.target import Target
     from .quantising import Choices
@@ -125,7 +126,7 @@ def rows_of(where: str, rows: Any) -> tuple[Sensitivity, ...]:
 
 
 @public
-class Sensitivities(Record):
+class Sensitivities(Record, Reported):
     """What fewer bits cost, layer by layer; see `flash.sensitivities`.
 
     Parameters
@@ -429,10 +430,13 @@ class Sensitivities(Record):
 
         return text(self._parts())
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _title(self) -> str:
+        return f"sensitivities of {len(self.layers)} layers"
 
-        return page(self._parts())
+    def _sections(self) -> list[Section]:
+        from .page import of_sensitivities
+
+        return of_sensitivities(self)
 
     def _parts(self) -> list[Part]:
         from ..results.screen import count, duration

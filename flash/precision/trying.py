@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from ..base.progress import Shown
+    from ..base.progress import Watching
     from .groups import Group
     from .losses import Judge
     from .quantising import Choices
@@ -150,7 +150,7 @@ def _measured(
     groups: list[Group],
     wanted: list[dict[str, int]],
     journal: Any,
-    progress: Shown,
+    progress: Watching,
 ) -> MeasuredChoices:
     """Measure what the journal lacks, and put all together."""
     import time

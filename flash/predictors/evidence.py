@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from ..base.html import Part
+
 __all__ = ["Evidence", "Report", "ReportRow", "level_of", "reach_of"]
 
 LEVEL = 0.005  # of the test against chance
@@ -106,17 +108,15 @@ class Report(Record):
         return "better than every baseline"
 
     def __str__(self) -> str:
-        head, rows, verdict = self._parts()
+        head, rows, verdict = self._told()
         lines = [f"{name:12}{error:>10}{rank:>8}" for name, error, rank in rows]
         return "\n".join([head, *lines, verdict])
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _parts(self) -> list[Part]:
+        head, rows, verdict = self._told()
+        return [head, (rows, 1, True), verdict]
 
-        head, rows, verdict = self._parts()
-        return page([head, (rows, 1, True), verdict])
-
-    def _parts(self) -> tuple[str, list[tuple[str, str, str]], str]:
+    def _told(self) -> tuple[str, list[tuple[str, str, str]], str]:
         several = f" ({self.distinct} distinct)" if self.distinct != self.networks else ""
         rows = [("", "error", "rank")]
         for row in self.rows:

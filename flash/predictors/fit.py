@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["LEAST", "fit", "fit_values", "means"]
+__all__ = ["LEAST", "fit", "fit_values", "fitted_hat", "means"]
 
 MOST = 1_000_000
 STRIDES = len(BASIS) + len(TOTALS)  # their place in a design
@@ -117,6 +117,12 @@ def fit_values(
         report=Report(tuple(rows), len(y), int(groups.max()) + 1, chance),
     )
     return made, evidence
+
+
+def fitted_hat(values: Array, degrees: Array, y: Array, kind: str) -> tuple[Array, Array]:
+    """Return (hat, fitted logits) of a kind's fit: see `fitting.left_out`."""
+    _, fitted, hat, *_ = _topology(values, logit(y)) if kind == "topology" else _degree(degrees, y)
+    return hat, fitted
 
 
 def _topology(

@@ -18,17 +18,22 @@ from ..base.checks import (
     shown,
 )
 from ..base.names import Link
-from ..base.record import Record, cached, deferred, later
+from ..base.record import Record, Reported, cached, deferred, later
 from ..errors import ArgumentError, ArgumentTypeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, TypeVar, overload
+    from typing import Any, Literal, TypeVar, overload
 
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
+    from plotly.graph_objects import Figure as PlotlyFigure
 
+    from ..base.html import Part
+    from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..networks.cell_networks import Net
     from .evidence import Evidence, Report
     from .grown import Grown
@@ -52,7 +57,7 @@ PART_OF = "part_of"  # of provenance: "grown", of the additive part of such a pr
 
 
 @public
-class AccuracyPredictor(Record):
+class AccuracyPredictor(Record, Reported):
     """Accuracy as a function of a network's topology, fitted on trained networks.
 
     Make one with `fit`, or read one with `load`. Three kinds:
@@ -399,15 +404,64 @@ class AccuracyPredictor(Record):
 
         return logistic(score)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import facts, page
+    def _line(self) -> str:
+        return self.title if self.report is None else f"{self.report.verdict}"
+
+    def _title(self) -> str:
+        return f"accuracy {self.title}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _parts(self) -> list[Part]:
+        from ..base.html import facts
 
         if self.topology is not None:
             numbers = self.topology.to_dict()
         else:
             numbers = {"a": self.a, "b": self.b, "c": self.c}
-        told = "" if self.report is None else self.report._repr_html_()
-        return page([f"accuracy predictor of kind {self.kind}", facts(numbers)]) + told
+        told = () if self.report is None else self.report._parts()
+        return [f"accuracy predictor of kind {self.kind}", facts(numbers), *told]
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw predictions of left-out networks beside what was measured, with 90 % intervals, and
+        how simple baselines rank.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ArgumentError
+            If the predictor does not hold the networks that it was fitted on.
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ..base.checks import choice
+        from ..charts.chart import ENGINES
+        from .charted import chart_of
+
+        choice("engine", engine, ENGINES)
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .charted import charts_of
+
+        return charts_of(self)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return the predictor as JSON; with a path, write it there too."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._core.tables.tables import Tables
+    from ..base.html import Part
     from ..predictors.predictor import AccuracyPredictor
     from .tiling import Tiled
 
@@ -114,6 +115,22 @@ class Problem(Record):
     plan: Plan
     model: Model
     tables: Tables
+
+    def _parts(self) -> list[Part]:
+        from ..base.html import facts, told
+
+        told_by = None if self.predictor is None else self.predictor.title
+        return [
+            f"{self.space.family} on {self.target.name}, compiled",
+            facts(
+                {
+                    "configurations": told(self.space.size),
+                    "predictor": told_by,
+                    "variants": told(len(self.tables.rows)),
+                    "rows of tables": told(sum(map(sum, self.tables.rows))),
+                }
+            ),
+        ]
 
     @property
     def searched(self) -> Tables:

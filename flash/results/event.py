@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from time import perf_counter
 
+from ..base.record import Shown
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Any
 
-    from ..base.progress import Progress, Shown
+    from ..base.progress import Progress, Watching
 
 __all__ = ["Event", "Listener", "Watch"]
 
@@ -18,7 +20,7 @@ AFTER_S = 1.0  # a search that nobody asked to watch: nothing is loaded for it b
 INF = float("inf")
 
 
-class Event:
+class Event(Shown):
     """What a callback sees: the search so far. Return True from the callback to stop it.
 
     Attributes
@@ -94,7 +96,7 @@ class Watch:
     def __init__(
         self,
         callback: Callable[[Event], Any] | None,
-        progress: Shown,
+        progress: Watching,
         unit: str = "evaluations",
         most: Any = None,
         limit_s: Any = None,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..base.names import COSTS, LIMITED, MAXIMA, STORED, UNITS, UPPER
-from .screen import LABELS, called, quantity
+from ..base.names import COSTS, LABELS, LIMITED, MAXIMA, STORED, UNITS, UPPER
+from .screen import called, quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,10 +73,10 @@ def costs_within(result: SearchResult[Any]) -> list[tuple[str, str, float, float
     return found
 
 
-def alternatives(result: SearchResult[Any]) -> list[Part]:
+def alternatives(result: SearchResult[Any], most: int = SHOWN) -> list[Part]:
     """Return a table of the networks that were found, with what differs between them."""
     every = [result, *result.alternatives]
-    some = every[: SHOWN + 1]
+    some = every[: most + 1]
     names = result.space.variables
     chosen = [_choices(one) for one in some]
     differing = [k for k in range(len(names)) if len({one[k] for one in chosen}) > 1]

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from ..base.checks import public
-from ..base.record import Generic, Record, cached, deferred, later
+from ..base.record import Generic, Record, Reported, cached, deferred, later
 from ..errors import ArgumentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal, Self, overload
 
     import torch
     from matplotlib.figure import Figure
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as PlotlyFigure
     from typing_extensions import TypeVar
 
+    from ..base.html import Part
+    from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..hardware.target import Target
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import Net
@@ -48,7 +52,7 @@ NOTHING = "no network within the budgets was found"
 
 
 @public
-class SearchResult(Record, Generic[N]):
+class SearchResult(Record, Reported, Generic[N]):
     """The outcome of a search: the network, its costs, and the certificate.
 
     Prints as one screen and round-trips through JSON. Whatever is unknown or does not apply is
@@ -269,11 +273,37 @@ class SearchResult(Record, Generic[N]):
 
         return screen(self)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _parts(self) -> list[Part]:
         from .screen import parts
 
-        return page(parts(self))
+        return parts(self)
+
+    def _line(self) -> str:
+        from .page import line
+
+        return line(self)
+
+    def _title(self) -> str:
+        return f"{self.space.family} on {self.target}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed."""
+        made = super().replace(**changes)
+        if "_asked" in self.__dict__:
+            made.__dict__["_asked"] = self.__dict__["_asked"]
+        return made
+
+    __replace__ = replace
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal result.
@@ -369,6 +399,31 @@ class SearchResult(Record, Generic[N]):
             options["module"] = self.to_torch(weights=options.pop("weights"))
         self._found("to_onnx()").to_onnx(path, **options)
 
+    def to_torch_code(
+        self, path: str | os.PathLike[str] | None = None, *, about: str | None = None
+    ) -> str:
+        """Return the network found as Python source code that needs torch alone, not flash, and
+        write it where a path is given: see `Architecture.to_torch_code`.
+
+        Its docstring says for what it was found, and what it costs there, unless `about` says
+        something else.
+
+        Raises
+        ------
+        ArgumentError
+            If no network was found, or it is not one that is written as code.
+        """
+        found: Any = self._found("to_torch_code()")
+        write = getattr(found, "to_torch_code", None)
+        if write is None:
+            raise ArgumentError(f"to_torch_code(): a {type(found).__name__} is not written as code")
+        if about is None:
+            from .screen import found_for
+
+            about = found_for(self)
+        code: str = write(path, about=about)
+        return code
+
     def _found(self, what: str) -> Net:
         if self.architecture is None:
             raise ArgumentError(f"{what}: there is no network: {self.status}, {self.message}")
@@ -386,63 +441,144 @@ class SearchResult(Record, Generic[N]):
         frame: DataFrame = require("to_frame()", "plot", "pandas").DataFrame(frame_rows(self))
         return frame
 
-    def plot(self) -> Figure:
-        """Draw how much of each budget is used, and the cells; return the matplotlib Figure."""
-        from ..base.extras import require
+    if TYPE_CHECKING:
 
-        pyplot = require("plot()", "plot", "matplotlib.pyplot")
-        if self.architecture is None:
-            raise ArgumentError(f"there is no network to plot: {self.status}, {self.message}")
-        if hasattr(self.architecture, "blocks") and hasattr(self.architecture, "space"):
-            return _plot_blocks(self, pyplot)
-        if not hasattr(self.architecture, "cells"):
-            raise ArgumentError(f"a network of {self.space.family} has no cells to plot")
-        from .screen import used_percent
+        @overload
+        def plot(
+            self,
+            engine: Literal["matplotlib"] = "matplotlib",
+            *,
+            budget: str | None = None,
+            against: SearchResult[Any] | None = None,
+            target: Target | str | os.PathLike[str] | None = None,
+            predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        ) -> Figure: ...
+        @overload
+        def plot(
+            self,
+            engine: Literal["plotly"],
+            *,
+            budget: str | None = None,
+            against: SearchResult[Any] | None = None,
+            target: Target | str | os.PathLike[str] | None = None,
+            predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+        ) -> PlotlyFigure: ...
 
-        figure: Figure
-        figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-        figure.suptitle(f"{self.space.family} on {self.target}: {self.status}")
-        used = used_percent(self)
-        left.barh([label for label, _ in used], [percent for _, percent in used], color="tab:blue")
-        left.axvline(100, color="tab:red")
-        left.invert_yaxis()
-        left.set(xlabel="budget used [%]", xlim=(0, 110))
-        cells = getattr(self.architecture, "cells", ())
-        places = range(1, len(cells) + 1)
-        right.bar([p - 0.2 for p in places], [c.width for c in cells], 0.4, label="width")
-        right.set(xlabel="cell", ylabel="width [channels]", xticks=list(places))
-        depths = right.twinx()
-        depths.bar([p + 0.2 for p in places], [c.depth for c in cells], 0.4, color="tab:orange")
-        depths.set_ylabel("depth [layers]" if self.space.family == "densenet" else "depth [blocks]")
-        right.bar([], [], color="tab:orange", label="depth")
-        right.legend()
-        return figure
+    def plot(
+        self,
+        engine: str = "matplotlib",
+        *,
+        budget: str | None = None,
+        against: SearchResult[Any] | None = None,
+        target: Target | str | os.PathLike[str] | None = None,
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+    ) -> Figure | PlotlyFigure:
+        """Draw the result: the network, how much of each budget it uses, and of other papers'
+        methods the best so far against evaluations.
 
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+        budget : str, optional
+            Draw instead what the best network reaches under each limit of this budget, such as
+            "max_latency_ms", the others as they are: `sensitivity`.
+        against : SearchResult, optional
+            Draw instead the difference to another result: both networks, what the other has of each
+            metric as a multiple of what this one has, and the time of each cell.
+        target, predictor : optional
+            With `budget`, of a result that was read from a file: see `sensitivity`.
 
-def _plot_blocks(result: SearchResult[Any], pyplot: Any) -> Figure:
-    """Draw how much of each budget is used, and the channels and MACs of each block."""
-    from .screen import used_percent
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
 
-    net: Any = result.architecture
-    figure: Figure
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-    figure.suptitle(f"{result.space.family} on {result.target}: {result.status}")
-    used = used_percent(result)
-    left.barh([label for label, _ in used], [percent for _, percent in used], color="tab:blue")
-    left.axvline(100, color="tab:red")
-    left.invert_yaxis()
-    left.set(xlabel="budget used [%]", xlim=(0, 110))
-    blocks = [one for _, one in net.named()]
-    places = range(1, len(blocks) + 1)
-    right.bar([p - 0.2 for p in places], [one.out_channels for one in blocks], 0.4)
-    right.set(xlabel="block", ylabel="channels")
-    macs = right.twinx()
-    millions = [one.network.macs / 1e6 for one in blocks]
-    macs.bar([p + 0.2 for p in places], millions, 0.4, color="tab:orange")
-    macs.set_ylabel("MACs [million]")
-    right.bar([], [], color="tab:orange", label="MACs")
-    right.legend()
-    return figure
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If there is no network to draw, or an argument is not accepted.
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ..base.checks import choice
+        from ..charts.chart import ENGINES
+
+        choice("engine", engine, ENGINES)
+        if budget is not None and against is not None:
+            raise ArgumentError("budget and against are different plots, got both")
+        if budget is not None:
+            from .steps import chart_of as steps_chart
+            from .steps import steps_of
+
+            return steps_chart(self, steps_of(self, budget, target, predictor)).draw(engine)
+        if target is not None or predictor is not None:
+            raise ArgumentError("target and predictor belong to a plot of a budget")
+        if against is not None:
+            from .difference import chart_of as difference_chart
+            from .difference import checked
+
+            return difference_chart(self, checked(self, against)).draw(engine)
+        from .drawing import chart_of
+
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .drawing import charts_of
+
+        return charts_of(self)
+
+    def sensitivity(
+        self,
+        budget: str | None = None,
+        *,
+        target: Target | str | os.PathLike[str] | None = None,
+        predictor: AccuracyPredictor | str | os.PathLike[str] | None = None,
+    ) -> dict[str, tuple[tuple[float, float], ...]]:
+        """Return the objective as a function of a budget: the exact steps.
+
+        They are the front of the objective and what the budget limits, under the other budgets and
+        conditions of the result: `flash.pareto`.
+
+        Parameters
+        ----------
+        budget : str, optional
+            Such as "max_latency_ms", whether the result has one or not; default each that it has on
+            latency, energy, area, parameters and MACs.
+        target : Target, or str or path, optional
+            That of the search, for a result that was read from a file; default the one of its name
+            that comes with flash or is registered.
+        predictor : AccuracyPredictor or path, optional
+            That of the search, for such a result.
+
+        Returns
+        -------
+        dict of str to tuple of (float, float)
+            Of each budget its limits at which the objective improves, the tightest first, each with
+            the objective from there on. A least cost is told as such, not negated.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted, or no front tells it: of a weighted product or function
+            of one's own, of budgets for the ends of intervals, of several devices.
+        """
+        from .steps import TERM_OF, steps_of
+
+        names = [name for name in self.budgets if name in TERM_OF] if budget is None else [budget]
+        return {name: steps_of(self, name, target, predictor).pairs for name in names}
+
+    def difference(self, other: SearchResult[Any]) -> str:
+        """Return the difference to another result as text: metrics and their ratios, what was
+        chosen otherwise, and the time of each cell.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If `other` is no result, or one of both has no network.
+        """
+        from .difference import checked, parts_of
+        from .screen import text
+
+        return text(parts_of(self, checked(self, other)))
 
 
 def result_at(
@@ -525,7 +661,7 @@ def result_at(
 
     if predictor is not None:
         fields.setdefault("scored_by", predictor.title)
-    return SearchResult(
+    found: SearchResult[Any] = SearchResult(
         space,
         target.name,
         budgets,
@@ -538,6 +674,8 @@ def result_at(
         **target.costs_among(metrics),
         **fields,
     )
+    found.__dict__["_asked"] = (target, predictor)  # for plots: files don't hold them
+    return found
 
 
 def _shallow(space: SearchSpace | NetworkSpace[Any], net: Any) -> tuple[str, ...]:

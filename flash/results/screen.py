@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.names import LIMITED, MAXIMA, STORED, UNITS, UPPER
+from ..base.names import LABELS, LIMITED, MAXIMA, STORED, UNITS, UPPER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from .result import SearchResult
 
 __all__ = [
-    "LABELS",
     "called",
+    "costs_of",
     "count",
+    "ends_of",
+    "found_for",
+    "headline",
+    "network_parts",
     "parts",
+    "percent_of",
+    "proof_line",
     "quantity",
     "screen",
     "table",
@@ -24,17 +30,6 @@ __all__ = [
     "used_percent",
 ]
 
-# What each budget limits, as a reader calls it.
-LABELS = {
-    "latency_ms": "latency",
-    "energy_mj": "energy",
-    "area_mm2": "area",
-    "params": "parameters",
-    "macs": "MACs",
-    "memory_kib": "peak memory",
-    "weights_kib": "weights",
-    "accuracy": "accuracy",
-}
 _BAR = 24  # characters of a full bar
 _CHANGES = 4  # columns of a refusal's remedies
 
@@ -58,7 +53,7 @@ def parts(result: SearchResult[Any]) -> list[Part]:
     if result.x is None:
         lines += _refusal(result)
     else:
-        lines += [_headline(result), "", *_cells(result), "", *_costs(result), ""]
+        lines += [headline(result), "", *network_parts(result), "", *_costs(result), ""]
         if result.accelerator is not None:
             from .accelerator import accelerator_parts
 
@@ -68,7 +63,7 @@ def parts(result: SearchResult[Any]) -> list[Part]:
 
             lines += [*alternatives(result), ""]
     lines += [f"where {one}" for one in result.where]
-    lines.append(_proof_line(result))
+    lines.append(proof_line(result))
     lines += _binding(result)
     if result.stopped:
         lines.append(f"stopped by {result.stopped}")
@@ -80,6 +75,27 @@ def parts(result: SearchResult[Any]) -> list[Part]:
         lines += [f"note: {said}" for said in result.message.split("; ")[1:]]
     lines += [f"note: {flag}" for flag in result.flags]
     return lines
+
+
+def found_for(result: SearchResult[Any]) -> str:
+    """Return for what a network was found, as paragraphs for a file of it."""
+    said = headline(result)
+    told = f", {said}" if said else ""
+    first = f"Found by flash ({result.method}) for {result.target}: {result.status}{told}."
+    tables: list[Part] = [
+        ([row[:4] for row in part[0]], part[1], part[2]) if not isinstance(part, str) else part
+        for part in _costs(result)
+    ]
+    if result.accelerator is not None:
+        from .accelerator import accelerator_parts
+
+        tables += accelerator_parts(result.accelerator)
+        if result.accelerator["cell_bits"]:
+            bits = ", ".join(map(str, result.accelerator["cell_bits"]))
+            tables.append(f"bits of the cells there: {bits}; torch computes in float32")
+    lines = [f"  {line}" for line in text(tables).splitlines()]
+    ending = [*(f"where {one}" for one in result.where), proof_line(result)]
+    return "\n\n".join([first, "\n".join(lines), "\n".join(ending)])
 
 
 def count(value: int) -> str:
@@ -97,7 +113,7 @@ def quantity(value: float, unit: str = "") -> str:
     return f"{text} {unit}" if unit else text
 
 
-def _percent(part: float, whole: float) -> float:
+def percent_of(part: float, whole: float) -> float:
     """Return a percentage of one decimal, 100.0 only for what is used up wholly."""
     percent = round(100 * (part / whole), 1)
     return 99.9 if percent >= 100 and part < whole else percent
@@ -106,7 +122,7 @@ def _percent(part: float, whole: float) -> float:
 def used_percent(result: SearchResult[Any]) -> list[tuple[str, float]]:
     """Return (label, percent used) of each upper budget."""
     return [
-        (label, _percent(value, limit))
+        (label, percent_of(value, limit))
         for label, field, value, limit in costs_of(result)
         if limit is not None and field != "accuracy"
     ]
@@ -129,7 +145,8 @@ def costs_of(result: SearchResult[Any]) -> list[tuple[str, str, float, float | N
     return found
 
 
-def _headline(result: SearchResult[Any]) -> str:
+def headline(result: SearchResult[Any]) -> str:
+    """Return what was found in a line: accuracy, NN-Degree, and what else was maximised."""
     parts = []
     told = result.scored_by or ""
     if result.accuracy is not None and _is_score(result):
@@ -175,7 +192,8 @@ def _is_score(result: SearchResult[Any]) -> bool:
     return (result.scored_by or "").startswith("function ")
 
 
-def _cells(result: SearchResult[Any]) -> list[Part]:
+def network_parts(result: SearchResult[Any]) -> list[Part]:
+    """Return the network that was found: a table of its cells or blocks, and its input."""
     found: Any = result.architecture
     if found is None:  # for the type checker: the caller has a network
         return []
@@ -251,9 +269,10 @@ def _costs(result: SearchResult[Any]) -> list[Part]:
         row = [label, quantity(value, unit), "", "", "", ""]
         ends = None if result.costs is not None else (result.intervals or {}).get(field)
         if ends is not None:
-            row[2] = f"({_end(ends[0], field)} to {_end(ends[1], field)}, 90 %)"
+            low, high = ends_of(ends, field)
+            row[2] = f"({low} to {high}, 90 %)"
         if limit is not None and field != "accuracy":
-            percent = _percent(value, limit)
+            percent = percent_of(value, limit)
             bar = "#" * int(percent / 100 * _BAR)
             row[3:] = [f"of {quantity(limit, unit)}", f"{percent:.1f} %", bar.ljust(_BAR, ".")]
         elif limit is not None:
@@ -272,9 +291,19 @@ def _binding(result: SearchResult[Any]) -> list[Part]:
     ]
 
 
-def _end(value: float, field: str) -> str:
-    """Return an end of an interval."""
-    return f"{100 * value:.1f} %" if field == "accuracy" else f"{value:.4g}"
+def ends_of(ends: Sequence[float], field: str) -> tuple[str, str]:
+    """Return the ends of an interval, with as many digits as tell them apart."""
+    low, high = ends
+    for more in range(5):
+        found = _end(low, field, more), _end(high, field, more)
+        if found[0] != found[1]:
+            return found
+    return _end(low, field), _end(high, field)
+
+
+def _end(value: float, field: str, more: int = 0) -> str:
+    """Return an end of an interval; more: further digits."""
+    return f"{100 * value:.{1 + more}f} %" if field == "accuracy" else f"{value:.{4 + more}g}"
 
 
 def _refusal(result: SearchResult[Any]) -> list[Part]:
@@ -305,7 +334,8 @@ def _titles(changes: int) -> list[str]:
     ]
 
 
-def _proof_line(result: SearchResult[Any]) -> str:
+def proof_line(result: SearchResult[Any]) -> str:
+    """Return what is proven of an answer, or that nothing is."""
     of = f"of {count(result.space.size)} configurations"
     if result.accelerator is not None:
         of = f"of {count(result.accelerator['joint'])} networks on accelerators"

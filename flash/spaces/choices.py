@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..base.html import Part
+
     Choices: TypeAlias = "tuple[Any, ...] | Range"
     # What users give for a variable, and for one of each cell.
     Given: TypeAlias = "float | Sequence[float] | Range | NDArray[Any] | Mapping[str, Any]"
@@ -110,6 +112,15 @@ class Range(Record):
         text = f"Range({self.low!r}, {self.high!r}"
         text += f", step={self.step!r}" if self.step != 1 else ""
         return text + (f", unit={self.unit!r})" if self.unit is not None else ")")
+
+    def _parts(self) -> list[Part]:
+        from ..base.html import told
+
+        first = ", ".join(told(self[k]) for k in range(min(len(self), 12)))
+        more = ", ..." if len(self) > 12 else ""
+        unit = "" if self.unit is None else f", of {self.unit} channels"
+        ends = f"{told(self.low)} to {told(self.high)}{unit}"
+        return [f"Range: {ends}", ([[f"{len(self):,} values", first + more]], 2, False)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain data, without those that have their default."""

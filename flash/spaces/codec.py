@@ -7,7 +7,7 @@ from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import Architecture, Cell
 from ..networks.families import default_width
 from .choices import cap_at, cap_index, index_of
-from .index import COUNT, FACTOR, GLOBALS, RESOLUTION, checked_row, row_at
+from .index import COUNT, FACTOR, GLOBALS, RESOLUTION, checked_row, number_of, row_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,10 +48,11 @@ def cell_at(
     return (width, values[0], skips, *values[2:])
 
 
-def cell_columns(space: SearchSpace, x: Any) -> dict[str, list[Any]]:
+def cell_columns(space: SearchSpace, x: Any) -> dict[str, Any]:
     """Return what the cells of many networks are, as columns: "cell0_width", "cell0_depth" ...
 
-    x: rows of choice indices, shape (n, variables). None stands where a network has no such cell.
+    x: rows of choice indices, shape (n, variables). A column is an array, or a list with None where
+    a network has no such cell.
     """
     import numpy as np
 
@@ -61,12 +62,14 @@ def cell_columns(space: SearchSpace, x: Any) -> dict[str, list[Any]]:
         places = space.numbering.places_of(np.asarray(x, np.int64))
         told = columns_of_blocks(space, places[0], places[1], space.variables)
         return {name: column.tolist() for name, column in told.items()}
-    each, found = space.variables_per_cell, {}
+    each = space.variables_per_cell
+    found: dict[str, Any] = {}
     for cell in range(len(space.cell_choices)):
         start = GLOBALS + cell * each
         places = [FACTOR, COUNT, RESOLUTION, *range(start, start + each)]
-        rows, which = np.unique(x[:, places], axis=0, return_inverse=True)
-        values = []
+        keys = number_of(x[:, places].T, [space.lengths[k] for k in places])
+        _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+        rows, values = x[first][:, places], []
         for factor, count, size, *own in rows.tolist():
             there = cell < int(space.cells[count])
             resolution = int(space.resolution[size])
@@ -74,10 +77,13 @@ def cell_columns(space: SearchSpace, x: Any) -> dict[str, list[Any]]:
                 Cell(*cell_at(space, factor, resolution, cell, own)).to_dict() if there else {}
             )
         names = dict.fromkeys(key for one in values for key in one)
-        turn = which.ravel().tolist()
+        turn = which.ravel()
         for key in names:
             own_values = [one.get(key) for one in values]
-            found[f"cell{cell}_{key}"] = [own_values[k] for k in turn]
+            if None in own_values:
+                found[f"cell{cell}_{key}"] = [own_values[k] for k in turn.tolist()]
+            else:
+                found[f"cell{cell}_{key}"] = np.array(own_values)[turn]
     return found
 
 

@@ -31,8 +31,10 @@ __all__ = [
     "RESOLUTION",
     "choices_at",
     "checked_row",
+    "checked_rows",
     "digits_of",
     "flat_of",
+    "flats_of",
     "in_range",
     "number_of",
     "places_of",
@@ -114,6 +116,31 @@ def checked_row(space: Any, row: Any) -> Row:
     return (*result[:used], *[0] * (len(result) - used))
 
 
+def checked_rows(space: Any, rows: Any) -> Any:
+    """Return many rows of users as an int64 array, each as `checked_row` has it.
+
+    Lists of plain integers are looked at all at once; anything else row by row.
+    """
+    from itertools import chain
+
+    import numpy as np
+
+    lengths = np.array(space.lengths, dtype=np.int64)
+    if space.numbering is None and isinstance(rows, (list, tuple)) and rows:
+        lists = set(map(type, rows)) <= {list, tuple} and set(map(len, rows)) == {len(lengths)}
+        if lists and set(map(type, chain.from_iterable(rows))) == {int}:
+            try:
+                x = np.array(rows, dtype=np.int64)
+            except OverflowError:  # what follows names it
+                x = None
+            if x is not None and ((x >= 0) & (x < lengths)).all():
+                used = np.array([_used(space, count) for count in range(len(space.cells))])
+                x[np.arange(len(lengths)) >= used[x[:, COUNT]][:, None]] = 0
+                return x
+    checked = [checked_row(space, row) for row in rows]
+    return np.array(checked, dtype=np.int64).reshape(len(checked), len(lengths))
+
+
 def in_range(variables: Sequence[str], lengths: Sequence[int], row: Any) -> list[int]:
     """Return a user's row as ints, each in the range of its variable."""
     if isinstance(row, str) or not hasattr(row, "__len__"):
@@ -176,6 +203,35 @@ def rows_of(space: Any, row: Sequence[int]) -> tuple[int, Row]:
 
 
 # The same of many
+
+
+def flats_of(space: Any, choices: Any) -> Any:
+    """Return the flat indices of int64 rows of choice indices, each within its range.
+
+    As int64, of a space of 2^63 configurations or more as Python's own integers.
+    """
+    import numpy as np
+
+    kind: Any = np.int64 if space.size < 2**63 else object
+    found = np.zeros(len(choices), dtype=kind)
+    if space.numbering is not None:
+        variants, rows = space.numbering.places_of(choices)
+        for variant, layout in enumerate(space.numbering.layouts):
+            some = np.flatnonzero(variants == variant)
+            counts = [cell.rows for cell in layout.cells]
+            # a row of a table counts what the cell before hands on, too
+            inner = [rows[some, c].astype(kind) % count for c, count in enumerate(counts)]
+            found[some] = number_of(inner, counts) + layout.first
+        return found
+    sizes, combinations = len(space.resolution), space.combinations
+    for count in range(len(combinations)):
+        some = np.flatnonzero(choices[:, COUNT] == count)
+        own = choices[some].T.astype(kind)
+        used = _used(space, count)
+        flat = number_of(own[GLOBALS:used], space.lengths[GLOBALS:used])
+        before = sum(combinations[:count]) * sizes + own[RESOLUTION] * combinations[count]
+        found[some] = own[FACTOR] * (sum(combinations) * sizes) + before + flat
+    return found
 
 
 def places_of(space: Any, choices: Any) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ cell.
 from __future__ import annotations
 
 from ..base.checks import choice, faults, integer, is_list, public, shown
-from ..base.record import Generic, cached
+from ..base.record import Generic, Shown, cached
 from ..errors import ArgumentError, ArgumentTypeError
 from .index import digits_of, number_of
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import TypeVar
 
+    from ..base.html import Part
     from ..networks.cell_networks import Net
     from ..networks.network import Network
 
@@ -43,7 +44,7 @@ _shared: dict[str, NetworkSpace[Any]] = {}
 
 
 @public
-class NetworkSpace(Generic[N]):
+class NetworkSpace(Shown, Generic[N]):
     """A space whose networks are made one at a time: base of those of other papers.
 
     A subclass sets `family`, `lengths`, `variables` and `groups`, and says how a row becomes a
@@ -231,11 +232,11 @@ class NetworkSpace(Generic[N]):
         inner = ", ".join(f"{name}={shown(value)}" for name, value in self.options().items())
         return f"{type(self).__name__}({inner})"
 
-    def _repr_html_(self) -> str:
-        from ..base.html import facts, page
+    def _parts(self) -> list[Part]:
+        from ..base.html import facts
 
         options = {name: shown(value) for name, value in self.options().items()}
-        return page([self.family, facts(options), f"{self.size:,} rows"])
+        return [self.family, facts(options), f"{self.size:,} rows"]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `network_space` makes an equal space."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from .._core.model.compile import Plan as CorePlan
+    from ..base.html import Part
     from ..networks.architecture import Architecture
     from .choices import Choices, Given, PerCell
     from .plan import Plan
@@ -281,11 +282,10 @@ class SearchSpace(TabledSpace):
 
         def sample(self, n: int, seed: int = 0) -> list[Architecture]: ...
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _parts(self) -> list[Part]:
         from .files import parts
 
-        return page(parts(self))
+        return parts(self)
 
     # For the compiled core
 

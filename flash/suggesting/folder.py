@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from ..base.html import Part, Row
+
 __all__ = [
     "FACTS",
     "Folder",
@@ -82,6 +84,20 @@ class Folder(Record):
     asked: dict[str, tuple[int, ...]]
     told: tuple[Run, ...]
     notes: tuple[str, ...]
+
+    def _line(self) -> str:
+        return f"{len(self.asked):,} networks asked for, {len(self.told):,} trainings told"
+
+    def _parts(self) -> list[Part]:
+        found: dict[str, list[str]] = {one: [] for one in self.asked}
+        for run in self.told:
+            told = "failed" if run.accuracy is None else f"{100 * run.accuracy:.2f} %"
+            found.setdefault(run.id, []).append(told)
+        rows: list[Row] = [["network", "row", "accuracies told"]]
+        for name, said in found.items():
+            row = " ".join(map(str, self.asked.get(name, ())))
+            rows.append([name, row, ", ".join(said) or "not yet"])
+        return [self._line(), (rows, 3, True), *(f"note: {one}" for one in self.notes)]
 
 
 def lock(path: str) -> Lock:

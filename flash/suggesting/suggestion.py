@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from ..base.checks import json_text, public
-from ..base.names import UNITS
-from ..base.record import Generic, Record, cached
+from ..base.names import LABELS, UNITS
+from ..base.record import Generic, Record, Reported, cached
 from .reading import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Iterator, Sequence
+    from typing import Any, Literal, overload
 
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as PlotlyFigure
     from typing_extensions import TypeVar
 
     from ..base.html import Part
+    from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..networks.architecture import Architecture
     from ..networks.cell_networks import Net
 
@@ -35,7 +39,7 @@ NAMED = 24  # characters of a name in a table
 
 
 @public
-class Suggestion(Record, Generic[N]):
+class Suggestion(Record, Reported, Generic[N]):
     """The networks to train next: what `flash.suggest` returns.
 
     Iterating gives the networks; it prints as one screen.
@@ -149,6 +153,50 @@ class Suggestion(Record, Generic[N]):
             return None
         return self.space.decode(self.best_row), self.best_accuracy
 
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(
+            self, engine: Literal["matplotlib"] = "matplotlib", *, metric: str | None = None
+        ) -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"], *, metric: str | None = None) -> PlotlyFigure: ...
+
+    def plot(
+        self, engine: str = "matplotlib", *, metric: str | None = None
+    ) -> Figure | PlotlyFigure:
+        """Draw what is expected of each network, with 90 % intervals, beside the best measured one.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+        metric : str, optional
+            Of `costs`, which it is drawn against; default the first that has a budget, else the
+            first.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ArgumentError
+            If nothing is expected of them: they were drawn at random.
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ..base.checks import choice
+        from ..charts.chart import ENGINES
+        from .charted import chart_of
+
+        choice("engine", engine, ENGINES)
+        return chart_of(self, metric).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .charted import charts_of
+
+        return charts_of(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data; what is NaN or infinite is None."""
         return {
@@ -213,10 +261,18 @@ class Suggestion(Record, Generic[N]):
 
         return text(self._parts())
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _title(self) -> str:
+        return f"what to train next: {self.space.family} on {self.target}"
 
-        return page(self._parts())
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
 
     def _parts(self) -> list[Part]:
         from ..results.screen import count
@@ -238,12 +294,12 @@ class Suggestion(Record, Generic[N]):
             lines.append(f"asked for in {self.folder}: {', '.join(self.ids[:SHOWN])}")
         return [*lines, *[f"note: {note}" for note in self.notes]]
 
-    def _table(self) -> list[list[str]]:
+    def _table(self, most: int = SHOWN) -> list[list[str]]:
         from ..results.screen import quantity
 
         told = bool((self.mean == self.mean).any())
         head = ["id"] if self.ids else []
-        shapes = [_shape(net) for net in self.networks[:SHOWN]]
+        shapes = [_shape(net) for net in self.networks[:most]]
         shaped = bool(shapes) and all(shapes)
         head += [
             "network",
@@ -252,7 +308,7 @@ class Suggestion(Record, Generic[N]):
         ]
         rows = [[*head, *map(_titled, self.costs)]]
         ends = self.intervals.tolist()
-        for n, name in enumerate(self.names[:SHOWN]):
+        for n, name in enumerate(self.names[:most]):
             row = [self.ids[n]] if self.ids else []
             row.append(name if len(name) <= NAMED else f"{name[: NAMED - 3]}...")
             row += shapes[n] if shaped else []
@@ -293,8 +349,6 @@ def _shape(net: Any) -> list[str]:
 
 
 def _titled(name: str) -> str:
-    from ..results.screen import LABELS
-
     unit = UNITS.get(name)
     return f"{LABELS[name]} {unit}" if unit else LABELS[name]
 

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..networks.writing.modules import ArchitectureModule, conv_unit
+from ..networks.writing.modules import ArchitectureModule
+from ..networks.writing.parts import conv_unit
 from ..spaces.backbones import Slot, Subnet, Unit, features_width
 from .modules import Elastic, SupernetModule, subsampled
 

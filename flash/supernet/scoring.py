@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..base.checks import integer, parse_json, path_of, public, read_text
+from ..base.record import Shown
 from ..errors import ArgumentError, FlashError, FormatError
 from .epochs import one_thread
 from .weights import Weights, weights_of
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from ..base.html import Part
     from ..networks.architecture import Architecture
     from ..spaces.blocks.network import BlockNetwork
     from ..spaces.blocks.space import BlockSpace
@@ -33,7 +35,7 @@ CALIBRATION = 128  # images by which batch norms are recalibrated
 
 
 @public
-class Supernet:
+class Supernet(Shown):
     """One set of weights for all networks of a space: what `flash.train_supernet` returns.
 
     Attributes
@@ -233,6 +235,15 @@ class Supernet:
                 finally:
                     self.module.forget()
         return found
+
+    def _parts(self) -> list[Part]:
+        from ..base.html import facts, told
+
+        spent = {"seconds": told(self.seconds), "loss of the last epoch": told(self.train_loss)}
+        return [
+            f"supernet of {self.space.family}, {told(self.space.size)} networks",
+            facts({"folder": self.folder, "device": self.device, "seed": self.seed, **spent}),
+        ]
 
     def __repr__(self) -> str:
         return (

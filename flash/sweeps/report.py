@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .store import Store
     from .work import Job
 
-__all__ = ["report"]
+__all__ = ["report", "result_of"]
 
 ALL = "proven: every configuration was accounted for"
 
@@ -34,15 +34,31 @@ def report(
     stopped: str | None,
 ) -> SweepResult:
     """Return the result; with a folder, make it complete."""
-    from .result import SweepResult
-
     if store is not None and stopped is None:
         if store.result is None:
             store.result = _plain(found)
         store.finish(store.result)
         found = Reduction(job)
         found.add(store.result)
-    plan = settings.plan
+    rows = None if store is None else sum(one["part"]["rows"] for one in store.done.values())
+    remade = () if store is None else tuple(store.remade)
+    elapsed_s = perf_counter() - settings.started
+    kept = (settings.out, rows, remade, stopped, elapsed_s)
+    return result_of(job, found, budgets, wanted, kept)
+
+
+def result_of(
+    job: Job,
+    found: Reduction,
+    budgets: dict[str, float],
+    wanted: Objective,
+    kept: tuple[str | None, int | None, tuple[str, ...], str | None, float],
+) -> SweepResult:
+    """Return the result of what was found. kept: the folder, its rows, parts that were made again,
+    what ended it early, and how long it took."""
+    from .result import SweepResult
+
+    plan = job.plan
     return SweepResult(
         job.space,
         job.problem.target.name,
@@ -54,14 +70,10 @@ def report(
         job.total,
         found.count,
         found.feasible,
-        _best(job, found, budgets, wanted, settings),
+        _best(job, found, budgets, wanted),
         _histograms(job, found),
         _front(job, found),
-        settings.out,
-        None if store is None else sum(one["part"]["rows"] for one in store.done.values()),
-        () if store is None else tuple(store.remade),
-        stopped,
-        perf_counter() - settings.started,
+        *kept,
         _why_not(job, found, budgets),
     )
 
@@ -99,7 +111,7 @@ def _plain(found: Reduction) -> dict[str, Any]:
 
 
 def _best(
-    job: Job, found: Reduction, budgets: dict[str, float], wanted: Objective, settings: Settings
+    job: Job, found: Reduction, budgets: dict[str, float], wanted: Objective
 ) -> tuple[SearchResult, ...]:
     if not found.top:
         return ()
@@ -124,7 +136,7 @@ def _best(
             objective_name=wanted.name(predictor is not None),
             proven=proven,
             method="sweep",
-            seed=settings.plan["seed"],
+            seed=job.plan["seed"],
             nfev=found.count,
             **problem.facts(variant, problem.own_rows(variant, rows)),
         )

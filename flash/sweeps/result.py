@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from ..base.checks import public
-from ..base.record import Record
+from ..base.record import Record, Reported
 from ..results.histogram import Histogram
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Literal, overload
 
+    from matplotlib.figure import Figure
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as PlotlyFigure
 
+    from ..base.html import Part
+    from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..results.result import SearchResult
     from ..spaces.space import SearchSpace
 
@@ -21,7 +26,7 @@ __all__ = ["Histogram", "SweepResult"]
 
 
 @public
-class SweepResult(Record):
+class SweepResult(Record, Reported):
     """The outcome of a sweep. Prints as one screen.
 
     Parameters
@@ -106,11 +111,69 @@ class SweepResult(Record):
 
         return screen(self)
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _parts(self) -> list[Part]:
         from .text import parts
 
-        return page(parts(self))
+        return parts(self)
+
+    def _line(self) -> str:
+        return f"{self.feasible:,} of {self.count:,} within the budgets"
+
+    def _title(self) -> str:
+        return f"sweep of {self.space.family} on {self.target}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
+
+    def _made(self) -> str:
+        from .page import made
+
+        return made(self)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(
+            self, engine: Literal["matplotlib"] = "matplotlib", *, kind: str = "histograms"
+        ) -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"], *, kind: str = "histograms") -> PlotlyFigure: ...
+
+    def plot(
+        self, engine: str = "matplotlib", *, kind: str = "histograms"
+    ) -> Figure | PlotlyFigure:
+        """Draw what is within the budgets, or the best ones.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+        kind : {"histograms", "parallel"}, default "histograms"
+            A histogram of each metric, with the budgets and what the best one has; or each of the
+            best ones as a line through an axis for each metric and choice, and where the sweep has
+            a folder (`out`) some of its rows, evenly chosen.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ArgumentError
+            If there is nothing to draw.
+        MissingExtraError
+            If the engine is not installed, or pyarrow for rows of a folder.
+        """
+        from ..base.checks import choice
+        from .charted import KINDS, chart_of
+
+        return chart_of(self, choice("kind", kind, KINDS)).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .charted import charts_of
+
+        return charts_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal result.

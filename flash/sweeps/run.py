@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any
 
-    from ..base.progress import Shown
+    from ..base.progress import Watching
     from ..problem.objective import Objective
     from .result import SweepResult
     from .store import Store
@@ -40,7 +40,7 @@ class Settings(Record):
     threads: int
     resume: bool
     yes: bool
-    progress: Shown
+    progress: Watching
     callback: Any
     started: float
 

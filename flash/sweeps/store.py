@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .work import Job
 
-__all__ = ["Store", "write_part"]
+__all__ = ["MANIFEST", "Store", "read_journal", "read_manifest", "write_part"]
 
 FORMAT = 1
 # readers of datasets pass over them
@@ -114,6 +114,25 @@ def _removed(path: str) -> Iterator[None]:
             os.unlink(path)
 
 
+def read_journal(folder: str, units: int) -> dict[int, dict[str, Any]]:
+    """Return the finished units of a sweep that is not complete."""
+    done: dict[int, dict[str, Any]] = {}
+    try:
+        with open(os.path.join(folder, JOURNAL), encoding="utf-8", errors="replace") as file:
+            lines = file.read().split("\n")
+    except FileNotFoundError:
+        return done
+    for line in lines:
+        # a line that the kill cut short, or that was changed since, counts for nothing
+        try:
+            data = json.loads(line)
+            if data.pop("sha256") == _checksum(data) and 0 <= data["unit"] < units:
+                done[data["unit"]] = data
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return done
+
+
 class Store:
     """The folder of one sweep; a context manager, which holds it against other sweeps."""
 
@@ -172,7 +191,7 @@ class Store:
             self._clean(names)
             self._write_manifest(None)
             return False
-        manifest = self._read_manifest()
+        manifest = read_manifest(self.folder)
         if not resume:
             raise ArgumentError(
                 f"out: {self.folder!r} holds a sweep; resume=True goes on with it, or choose "
@@ -185,26 +204,13 @@ class Store:
             parts: list[dict[str, Any]] = manifest["parts"]
             self.done = {unit: {"part": part} for unit, part in enumerate(parts)}
         else:
-            self._read_journal()
+            self.done = read_journal(self.folder, self.units)
         return True
 
     def _clean(self, names: list[str]) -> None:
         for name in names:
             with suppress(FileNotFoundError):
                 os.unlink(self._path(name))
-
-    def _read_manifest(self) -> dict[str, Any]:
-        path = self._path(MANIFEST)
-        try:
-            data = parse_json(read_text(path, "the manifest"), path)
-            body = {k: v for k, v in data.items() if k != "sha256"}
-            good = data["sha256"] == _checksum(body) and data["format"] == FORMAT
-        except (FormatError, KeyError, TypeError, AttributeError) as error:
-            raise FormatError(f"{path} is damaged: {error}") from None
-        if not good:
-            raise FormatError(f"{path} is damaged: its checksum or format is not this flash's")
-        found: dict[str, Any] = data
-        return found
 
     def _compare(self, plan: dict[str, Any]) -> None:
         """Refuse to go on with another sweep; what differs is named."""
@@ -219,21 +225,6 @@ class Store:
         raise ArgumentError(
             f"out: {self.folder!r} holds another sweep, which differs in {'; '.join(differ)}"
         )
-
-    def _read_journal(self) -> None:
-        try:
-            with open(self._path(JOURNAL), encoding="utf-8", errors="replace") as file:
-                lines = file.read().split("\n")
-        except FileNotFoundError:
-            return
-        for line in lines:
-            # a line that the kill cut short, or that was changed since, counts for nothing
-            try:
-                data = json.loads(line)
-                if data.pop("sha256") == _checksum(data) and 0 <= data["unit"] < self.units:
-                    self.done[data["unit"]] = data
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue
 
     def _check_parts(self) -> None:
         """Units whose part is missing or damaged are done again."""
@@ -304,6 +295,29 @@ class Store:
             write_text_atomic(
                 self._path(MANIFEST), json.dumps(data, indent=1, allow_nan=False) + "\n"
             )
+
+
+def read_manifest(folder: str) -> dict[str, Any]:
+    """Return the manifest of a sweep's folder.
+
+    Raises
+    ------
+    FormatError
+        If it is damaged.
+    OSError
+        If there is none.
+    """
+    path = os.path.join(folder, MANIFEST)
+    try:
+        data = parse_json(read_text(path, "the manifest"), path)
+        body = {k: v for k, v in data.items() if k != "sha256"}
+        good = data["sha256"] == _checksum(body) and data["format"] == FORMAT
+    except (FormatError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"{path} is damaged: {error}") from None
+    if not good:
+        raise FormatError(f"{path} is damaged: its checksum or format is not this flash's")
+    found: dict[str, Any] = data
+    return found
 
 
 def _checksum(data: Any) -> str:

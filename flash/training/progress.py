@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..base.progress import Shown
+    from ..base.progress import Watching
 
 __all__ = ["Trainings"]
 
@@ -25,7 +25,7 @@ class Trainings(Progress):
         Of one training.
     """
 
-    def __init__(self, shown: Shown, total: int, done: int, epochs: int) -> None:
+    def __init__(self, shown: Watching, total: int, done: int, epochs: int) -> None:
         super().__init__(shown, "training", total, "networks", done=done)
         self.epochs, self.finished = max(1, epochs), done
         self._running: dict[tuple[int, int], float] = {}

@@ -6,19 +6,23 @@ import os
 
 from ..base.checks import integer, path_of, real
 from ..base.plain import AMOUNT, COUNT, REAL, TABLE, Check, by, made, maybe, within
-from ..base.record import Record
+from ..base.record import Record, Reported
 from ..errors import ArgumentError
 from ..networks.architecture import Architecture
 from ..spaces.network_files import network_from_dict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, Literal, overload
 
     import torch
+    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
+    from ..base.pages import Section
+    from ..charts.chart import Chart
     from ..networks.cell_networks import Net
 
 __all__ = ["TrainedNetwork", "TrainingResult", "best_of"]
@@ -79,7 +83,7 @@ class TrainedNetwork(Record):
         return made(cls, "the result", line, CHECKS, version=1)
 
 
-class TrainingResult(Record):
+class TrainingResult(Record, Reported):
     """The finished networks of a run, by index and repeat.
 
     Parameters
@@ -98,18 +102,18 @@ class TrainingResult(Record):
     @property
     def architectures(self) -> list[Net]:
         """The trained networks, each once."""
-        return [group[0].architecture for group in self._groups()]
+        return [group[0].architecture for group in self.groups]
 
     @property
     def accuracies(self) -> list[float]:
         """The accuracy of each network, the mean of its repeats."""
-        return [sum(one.accuracy for one in group) / len(group) for group in self._groups()]
+        return [sum(one.accuracy for one in group) / len(group) for group in self.groups]
 
     @property
     def noise(self) -> float | None:
         """Standard deviation of accuracy between repeats, None without repeats."""
         squares, freedom = 0.0, 0
-        for group in self._groups():
+        for group in self.groups:
             mean = sum(one.accuracy for one in group) / len(group)
             squares += sum((one.accuracy - mean) ** 2 for one in group)
             freedom += len(group) - 1
@@ -215,11 +219,13 @@ class TrainingResult(Record):
             if (one.index, one.repeat) == (at, again):
                 return one
         raise ArgumentError(
-            f"index must be one of the {len(self._groups())} networks finished in "
+            f"index must be one of the {len(self.groups)} networks finished in "
             f"{self.folder!r}, and repeat one of its trainings, got {at} and {again}"
         )
 
-    def _groups(self) -> list[list[TrainedNetwork]]:
+    @property
+    def groups(self) -> list[list[TrainedNetwork]]:
+        """The trainings of each network, in the order of `architectures`."""
         groups: dict[int, list[TrainedNetwork]] = {}
         for one in self.samples:
             groups.setdefault(one.index, []).append(one)
@@ -236,6 +242,44 @@ class TrainingResult(Record):
             raise FileNotFoundError(2, "no training results there", path)
         samples = [TrainedNetwork.from_dict(line) for line in read_lines(path)]
         return cls(tuple(sorted(samples, key=lambda one: (one.index, one.repeat))), folder)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw the accuracy of each network against its parameters, MACs and NN-Degree, with the
+        noise of repeated trainings.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ArgumentError
+            If nothing is finished.
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ..base.checks import choice
+        from ..charts.chart import ENGINES
+        from .charted import chart_of
+
+        choice("engine", engine, ENGINES)
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .charted import charts_of
+
+        return charts_of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -256,10 +300,18 @@ class TrainingResult(Record):
 
         return text(self._parts())
 
-    def _repr_html_(self) -> str:
-        from ..base.html import page
+    def _line(self) -> str:
+        if not self.samples:
+            return "nothing is finished"
+        return f"{len(self):,} trainings, the best {100 * self.best.accuracy:.2f} %"
 
-        return page(self._parts())
+    def _title(self) -> str:
+        return f"trainings in {self.folder}"
+
+    def _sections(self) -> list[Section]:
+        from .page import sections
+
+        return sections(self)
 
     def _parts(self) -> list[Part]:
         from contextlib import suppress
@@ -268,7 +320,7 @@ class TrainingResult(Record):
         from ..results.screen import duration
 
         rows = [["network", "width", "depth", "skips", "params", "NN-Degree", "accuracy"]]
-        groups = self._groups()
+        groups = self.groups
         means = self.accuracies
         order = sorted(range(len(groups)), key=lambda number: -means[number])
         for number in order[:25]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import Any, Literal
 
-    from ..base.progress import Shown
+    from ..base.progress import Watching
     from ..networks.cell_networks import Net
     from ..spaces.tabled import TabledSpace
     from .data import Dataset, Pair
@@ -270,7 +270,7 @@ class Run:
         handed: Handed,
         common: dict[str, Any],
         conditions: dict[str, Any],
-        progress: Shown,
+        progress: Watching,
         callback: Callable[[TrainedNetwork], object] | None,
     ) -> None:
         self.ledger, self.images, self.networks, self.handed = ledger, images, networks, handed

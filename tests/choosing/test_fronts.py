@@ -219,6 +219,7 @@ def test_a_picture() -> None:
     figure = flash.pareto(problem_of(5, 5), minimize="loss", maximize="latency_ms").plot()
     (axes,) = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("loss", "latency_ms")
+    assert "latency_ms: more is better" in figure._supxlabel.get_text()
     problem = problem_of(3, 3, 3)
     with pytest.raises(ArgumentError, match="two objectives, this one has 3"):
         flash.pareto(problem, minimize=list(problem.metrics)).plot()

@@ -127,7 +127,7 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
             "--depths is of a sp",
         ),
         ("pareto --choices blocks.csv --minimize loss,latency_ms --max-macs 3", "is of a space"),
-        ("pareto --choices blocks.csv --minimize loss,latency_ms --plot x.html", "must end in one"),
+        ("pareto --choices blocks.csv --minimize loss,latency_ms --plot x.bmp", "must end in one"),
         (
             "pareto densenet rram --minimize loss,latency_ms",
             "minimize is for a flash.ChoiceProblem",

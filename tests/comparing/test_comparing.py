@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twins.places import ACCURACIES
 
 import flash
 from flash import Comparison
 from flash.base.progress import Progress
 from flash.comparing import running, statistics
+from flash.comparing.drawing import best_so_far
+from flash.comparing.statistics import EVALUATIONS
 from flash.errors import ArgumentError, ArgumentTypeError
 from flash.evaluators.by_function import FunctionEvaluator
 from flash.results.result import SearchResult
@@ -53,6 +58,41 @@ def test_a_comparison(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     figure = found.plot()
     assert [axis.get_xlabel() for axis in figure.axes] == ["evaluations", "time [s]"]
+    assert [axis.get_ylabel() for axis in figure.axes] == ["NN-Degree"] * 2
+    for line in (line for axis in figure.axes for line in axis.get_lines()):
+        assert not (np.diff(np.asarray(line.get_ydata(), dtype=float)) < 0).any()
+    assert {one.name for one in found.plot("plotly").data} == {*found.runs, "proven optimum"}
+
+
+class Traced:
+    """As much of a result as a curve is made of."""
+
+    def __init__(self, steps: list[tuple[float, float]]) -> None:
+        self.trace = tuple((int(at), int(at), at, best) for at, best in steps)
+        self.nfev, self.elapsed_s = (int(steps[-1][0]), steps[-1][0]) if steps else (0, 0.0)
+        self.objective = steps[-1][1] if steps else None
+
+
+RUN = st.lists(st.tuples(st.integers(1, 50), st.floats(-5, 5)), max_size=8).map(
+    lambda steps: Traced(
+        [(float(at), max(v for t, v in steps if t <= at)) for at, _ in sorted(steps)]
+    )
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(RUN, min_size=1, max_size=5))
+def test_the_best_so_far_never_falls(runs: Any) -> None:
+    efforts, *quartiles = best_so_far(runs, EVALUATIONS)
+    ends = [one.objective if one.objective is not None else -math.inf for one in runs]
+    for curve, share in zip(quartiles, (0.25, 0.5, 0.75), strict=True):
+        known = curve[~np.isnan(curve)]
+        assert (np.diff(known) >= 0).all()
+        assert np.isnan(curve[: len(curve) - len(known)]).all()  # nothing, until it begins
+        with np.errstate(invalid="ignore"):
+            end = np.quantile(ends, share)
+        assert known.size == 0 or known[-1] == pytest.approx(end)
+        assert (known.size > 0) == bool(len(efforts) and np.isfinite(end))
 
 
 @pytest.mark.parametrize(
@@ -279,8 +319,8 @@ def test_a_comparison_where_nothing_fits(cli: Run) -> None:
 
 def test_a_plot_is_checked_before_the_runs(cli: Run) -> None:
     words = ("compare", "densenet", "rram", "--plot")
-    assert "a .png, .svg or .pdf file" in cli(*words, "front.txt", code=2).stderr
-    assert "in a folder that exists" in cli(*words, "none/front.png", code=2).stderr
+    assert "must end in one of .html, .png, .svg, .pdf" in cli(*words, "front.txt", code=2).stderr
+    assert "none/front.png" in cli(*words, "none/front.png", code=2).stderr
 
 
 def test_ctrl_c_leaves_the_runs_that_were_done(tmp_path: Path) -> None:

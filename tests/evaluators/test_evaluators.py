@@ -319,8 +319,7 @@ def test_results_of_spaces_of_other_papers(family: str, tmp_path: Path) -> None:
     assert network_space(family).name(found.x) in text
     assert "layers, images of 32 x 32" in text
     assert SearchResult.from_json(found.to_json()) == found
-    with pytest.raises(ArgumentError, match="has no cells to plot"):
-        found.plot()
+    assert found.plot().axes
     assert found.architecture is not None
     # the module holds every row, those that nobody reads too
     held = sum(p.numel() for p in found.to_torch().parameters())

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 import flash
-from flash.base.html import facts, page
+from flash.base.html import STYLE, facts, page
+from flash.base.record import Shown
+from flash.precision.measured import MeasuredChoice
+from flash.precision.table import Sensitivity
 from flash.predictors.evidence import Report, ReportRow
+from flash.problem.compiling import compile_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +41,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
-        assert {name for name, _ in attrs} <= {"class", "style", "colspan"}
+        assert {name for name, _ in attrs} <= {"class", "colspan"}
         if tag == "br":
             return
         assert tag not in self.inside or self.open[-1] == self.inside[tag]
@@ -51,6 +55,8 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
+        if self.open[-1] == "style":
+            return
         self.texts.append(data)
         if self.open[-1] in ("td", "th"):
             self.rows[-1][-1] += data
@@ -61,7 +67,7 @@ def read(text: str) -> Reader:
     reader.feed(text)
     reader.close()
     assert reader.open == []
-    assert reader.tags <= {"div", "p", "table", "tr", "td", "th", "br"}
+    assert reader.tags <= {"div", "style", "p", "table", "tr", "td", "th", "br"}
     return reader
 
 
@@ -107,6 +113,82 @@ def test_every_object_has_a_page(name: str) -> None:
     text = OBJECTS[name]()._repr_html_()
     assert read(text).rows
     assert not re.search(r"<script|https?:|<img|<link|url\(", text)
+    assert len(text) < 20_000
+
+
+def _task() -> flash.Task:
+    """Return the task that a method of one's own is given."""
+    given: list[flash.Task] = []
+
+    def method(task: flash.Task) -> None:
+        given.append(task)
+        task.evaluate(task.draw(3))
+
+    flash.search(SPACE, "rram", method=method, max_evals=3)
+    return given[0]
+
+
+def _sensitivities() -> flash.Sensitivities:
+    row = Sensitivity(NASTY, 4, 0.5, None, 1.0, 8, 2, 3, 0.1)
+    return flash.Sensitivities("loss", 1.0, 10, 0.5, (row,))
+
+
+# How one of each public class is made, where `OBJECTS` has none.
+ONE: dict[str, Callable[[], Any]] = {
+    "Cell": lambda: flash.Cell(16, 4),
+    "Evaluator": flash.Evaluator,
+    "Layer": lambda: flash.Layer("conv", 3, 16, 32, 32, 3),
+    "MeasuredChoices": lambda: flash.MeasuredChoices(
+        1.0, 10, (MeasuredChoice({NASTY: 4}, 0.5, None, 0),), 0.0, None
+    ),
+    "MethodOption": lambda: flash.MethodOption(3, 1, 5, about=NASTY),
+    "Option": lambda: flash.Option(lambda in_channels, out_channels, stride, *, k=(3, 5): []),
+    "Plugin": lambda: flash.Plugin(NASTY, None, (("space", NASTY),), NASTY),
+    "PredictorEvaluator": flash.PredictorEvaluator,
+    "Problem": lambda: compile_problem(SPACE, flash.Target.load("rram")),
+    "Range": lambda: flash.Range(0, 127, unit="width/32"),
+    "Sensitivities": _sensitivities,
+    "Stage": lambda: flash.Stage({"skip": None}, [16, 24], name="body"),
+    "TableEvaluator": lambda: flash.TableEvaluator({NASTY: 0.5}),
+    "Task": _task,
+    "Together": lambda: flash.together(pi="raspberry-pi-4", phone="pixel-3"),
+    "BlockSpace": lambda: flash.ViT(),
+    "BlockNetwork": lambda: flash.ViT().decode(0),
+}
+# Of these one takes a training or torch: that they show as those above do is all that is looked at.
+DEAR = {"Explorer", "Supernet", "SupernetEvaluator", "TrainingEvaluator"}
+
+
+def test_every_public_class_shows_itself() -> None:
+    classes = {name: one for name in flash.__all__ if isinstance(one := getattr(flash, name), type)}
+    classes = {name: one for name, one in classes.items() if not issubclass(one, Exception)}
+    made = {type(thing).__name__: thing for thing in (make() for make in OBJECTS.values())}
+    made |= {name: make() for name, make in ONE.items()}
+    for name, cls in classes.items():
+        assert issubclass(cls, Shown), name
+        if name in DEAR:
+            continue
+        known = [one for one in made.values() if isinstance(one, cls)]
+        assert known, f"no {name} is looked at here"
+        for one in known:
+            text = one._repr_html_()
+            read(text)
+            assert "<b" not in text.replace("<br>", "")
+            assert len(text) < 20_000
+            assert one._line() == one._line()
+
+
+def test_the_largest_are_capped() -> None:
+    rows = [["a", "b"], *([str(n), "x" * 5000] for n in range(10_000))]
+    text = page([(rows, 0, True), "y" * 10**6])
+    assert len(text) < 80_000
+    assert "... 9,940 more ..." in text
+
+
+def test_what_listens_hears_what_shows_itself() -> None:
+    heard: list[Any] = []
+    flash.search(SPACE, "rram", callback=lambda event: bool(heard.append(event)))
+    assert read(heard[0]._repr_html_()).rows
 
 
 @pytest.mark.parametrize(
@@ -158,10 +240,8 @@ def test_notes_of_a_file_may_be_anything() -> None:
 def test_parts() -> None:
     parts = ["one\ntwo", "", ([["a", "b"], "all", ["1", "<"]], 1, True), facts({"x": 1, "y": None})]
     assert page(parts) == (
-        '<div class="flash"><p>one<br>two</p><table>'
-        '<tr><th style="text-align:left">a</th><th style="text-align:right">b</th></tr>'
-        '<tr><td colspan="2">all</td></tr>'
-        '<tr><td style="text-align:left">1</td><td style="text-align:right">&lt;</td></tr></table>'
-        '<table><tr><td style="text-align:left">x</td><td style="text-align:left">1</td></tr>'
-        "</table></div>"
+        f'<div class="flash"><style>{STYLE}</style><p>one<br>two</p><table>'
+        '<tr><th class="l">a</th><th>b</th></tr><tr><td class="l" colspan="2">all</td></tr>'
+        '<tr><td class="l">1</td><td>&lt;</td></tr></table>'
+        '<table><tr><td class="l">x</td><td class="l">1</td></tr></table></div>'
     )

@@ -247,6 +247,9 @@ def calls() -> dict[str, Call]:
         ),
         "nn_mass": (flash.nn_mass, {"net": net}),
         "pareto": (flash.pareto, problem),
+        "report": (flash.report, {"folder": "x"}),
+        "Table.to_html": (of["table"].to_html, {}),
+        "Cost.from_dict": (flash.Cost.from_dict, {"data": target.cost(net).to_dict()}),
         "search": (flash.search, problem),
         "suggest": (flash.suggest, {"space": other, "target": "rram"}),
         "tell": (flash.tell, {"folder": "x", "id": "0001", "accuracy": 0.5}),
@@ -323,6 +326,7 @@ def test_odd_values_are_refused_by_flash_itself(label: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "label", ["measure", "export_measuring", "train", "train_supernet", "to_torch", "to_onnx",
+              "to_torch_code",
               "layer_harness",
               "Network.from_torch", "Supernet.load", "SearchResult.to_torch", "sensitivities",
               "quantised", "best_measured", "Sensitivities.from_json", "Sensitivities.from_dict",
@@ -367,6 +371,7 @@ def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
         ),
         "to_torch": (net.to_torch, {}),
         "to_onnx": (net.to_onnx, {"path": "net.onnx"}),
+        "to_torch_code": (net.to_torch_code, {"path": "net.py"}),
         "Network.from_torch": (
             flash.Network.from_torch, {"module": net.to_torch(), "input_shape": (3, 8, 8)},
         ),

@@ -48,6 +48,44 @@ def test_text_and_table(front: ParetoFront, mobile: ParetoFront) -> None:
     assert figure.axes[0].get_ylabel() == "quantised NN-Degree"
 
 
+def test_pictures_say_which_accelerator_a_point_has(
+    front: ParetoFront, mobile: ParetoFront, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("plotly")
+    for one in (front, mobile):
+        assert one.chosen is not None
+        traces = one.plot("plotly").data
+        marks = [trace for trace in traces if (trace.name or "").startswith("accelerator ")]
+        letters = {}
+        for trace in marks:
+            letter = trace.name.split()[1]
+            for i, text in zip(trace.customdata, trace.hovertext, strict=True):
+                assert f"<br>accelerator {letter}<br>" in text
+                letters[i] = letter
+                for part, values in one.accelerators[i]["values"].items():  # type: ignore[index]
+                    assert f"{part}: into {values['into']}" in text
+        assert sorted(letters) == list(range(len(one)))
+        of = {letter: {tuple(one.chosen[i]) for i in letters if letters[i] == letter}
+              for letter in letters.values()}  # fmt: skip
+        assert all(len(chosen) == 1 for chosen in of.values())
+        assert len({*(tuple(row) for row in one.chosen)}) == len(of) == len(marks)
+        assert len({(trace.marker.symbol, trace.marker.color) for trace in marks}) == len(marks)
+        shown = one.plot().axes[0].get_legend()
+        assert [text.get_text() for text in shown.get_texts()] == [
+            *(trace.name for trace in marks), "knee"
+        ]  # fmt: skip
+        # the screen calls them the same
+        rows = [line.split() for line in str(one).splitlines()]
+        called = {
+            int(row[0]): row for row in rows if row and row[0].isdigit() and row[1] != "points,"
+        }
+        assert all(letters[i] in row for i, row in called.items())
+    monkeypatch.setattr("flash.fronts.plot.MARKED", 1)
+    names = [trace.name for trace in mobile.plot("plotly").data[1:]]
+    most = max(set(letters.values()), key=list(letters.values()).count)
+    assert names == [f"accelerator {most}", f"{len(of) - 1} other accelerators", "knee"]
+
+
 def test_json(front: ParetoFront, tmp_path: Any) -> None:
     path = tmp_path / "front.json"
     front.to_json(path)

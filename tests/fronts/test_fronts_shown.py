@@ -90,6 +90,22 @@ def test_damaged_json(front: ParetoFront, change: dict[str, Any], message: str) 
         ParetoFront.from_dict(data)
 
 
+@pytest.mark.parametrize("wrong", [True, 1.0, "1", -1, 10**30, None])
+def test_rows_and_columns_of_plain_numbers_alone(front: ParetoFront, wrong: Any) -> None:
+    """Read all at once: a single odd one is found all the same."""
+    for name in ("x", "params", "latency_ms"):
+        data = front.to_dict()
+        if name == "x":
+            data["x"][3][1] = wrong
+        else:
+            data["metrics"][name][3] = wrong
+        if name == "latency_ms" and type(wrong) in (int, float):  # a number like any other
+            assert ParetoFront.from_dict(data).latency_ms[3] == wrong
+            continue
+        with pytest.raises(FormatError, match=name if name != "x" else "row|choice|must be"):
+            ParetoFront.from_dict(data)
+
+
 def test_frame(front3: ParetoFront) -> None:
     frame = front3.to_frame()
     assert len(frame) == len(front3)
@@ -167,10 +183,17 @@ def test_plotly(front: ParetoFront, front3: ParetoFront) -> None:
     pytest.importorskip("plotly")
     for one in (front, front3):
         figure = one.plot(engine="plotly")
-        points, knee = figure.data
+        *lines, points, knee = figure.data
+        assert len(lines) == (one is front)
         assert len(points.x) == len(one)
         assert knee.y[0] == one.knee.nn_degree
-        assert "cell 0: width" in points.text[0]
+        for k in (0, len(one) // 2):  # a click gives back the point's number
+            i = points.customdata[k]
+            assert points.hovertext[k].startswith(f"point {i}<br>")
+            assert (points.x[k], points.y[k]) == (one.latency_ms[i], one.nn_degree[i])
+        assert "cell 0: width" in points.hovertext[0]
+        assert figure.layout.yaxis.title.text == "NN-Degree"
+        assert figure.layout.xaxis.title.text == "latency [ms]"
 
 
 def test_command_line(capsys: Any, tmp_path: Any) -> None:

@@ -177,7 +177,8 @@ def test_commands_and_marks_are_those_that_there_are() -> None:
     assert commands >= {"quick", "core", "test", "sanitize", "minimum", "bench"}
     assert commands <= set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     switches = set(re.findall(r"\bFLASH_[A-Z]+\b", text))
-    code = text_of(ROOT / "setup.py") + text_of(PACKAGE / "_core" / "tables" / "tables.pyx")
+    code = makefile + text_of(ROOT / "setup.py")
+    code += text_of(PACKAGE / "_core" / "tables" / "tables.pyx")
     assert {one for one in switches if one not in code} == set()
     pytest_ini = tomllib.loads(text_of(ROOT / "pyproject.toml"))["tool"]["pytest"]["ini_options"]
     marks = [row[0].strip("`") for row in table_after(text, "| mark |", 3)]

@@ -1,8 +1,9 @@
-"""tools/minimum.py: pyproject.toml's lower bounds as constraints."""
+"""tools/minimum.py, tools/packages.py: pyproject.toml's lower bounds, and what extras need."""
 
 from __future__ import annotations
 
 import runpy
+import tomllib
 from typing import Any
 
 import pytest
@@ -37,6 +38,16 @@ def test_the_highest_lower_bound_of_each() -> None:
 def test_other_bounds_are_refused() -> None:
     with pytest.raises(SystemExit, match="no lower bound alone: numpy<3"):
         constraints(text=PYPROJECT.replace("numpy>=2.9", "numpy<3"))
+
+
+def test_what_extras_need_is_told_once_however_they_name_one_another() -> None:
+    function: Any = runpy.run_path(str(ROOT / "tools" / "packages.py"))["packages"]
+    project = tomllib.loads(PYPROJECT)["project"]
+    assert list(function(project, [])) == ["numpy>=2.9"]
+    assert list(function(project, ["one", "two"])) == [
+        "numpy>=2.9", "numpy>=2.10", "plain", "torch==2.13.0; sys_platform != 'darwin'",
+        "rich[jupyter]>=15.0",
+    ]  # fmt: skip
 
 
 def test_this_project_has_a_lower_bound_for_each_of_its_packages() -> None:

@@ -417,7 +417,7 @@ def test_the_screen_shows_devices_conditions_and_further_networks(several: Searc
     assert len(frame) == 3
     assert frame["latency_ms@pi"].tolist() == [one.costs["latency_ms@pi"] for one in rows]
     assert set(frame["where"]) == {" and ".join(f"({one})" for one in several.where)}
-    labels = several.plot().axes[0].get_yticklabels()
+    labels = several.plot().axes[1].get_yticklabels()
     assert "latency on pi" in [one.get_text() for one in labels]
 
 

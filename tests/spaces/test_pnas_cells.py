@@ -373,7 +373,7 @@ def test_a_cell_computes_what_its_blocks_say() -> None:
 def test_a_factorised_reduction_leaves_no_pixel_out(side: int) -> None:
     """Even channels from the even pixels, odd ones from the odd pixels, 0 beyond the map's end."""
     torch = pytest.importorskip("torch")
-    from flash.networks.writing.cell_modules import Factorised
+    from flash.networks.writing.cell_parts import Factorised
 
     unit = Factorised(3, 5).eval()
     x = torch.rand(2, 3, side, side)

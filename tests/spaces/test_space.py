@@ -19,7 +19,8 @@ from flash.networks.architecture import FAMILIES, Architecture, Cell
 from flash.networks.families import default_width
 from flash.spaces import sampling
 from flash.spaces.codec import cell_columns
-from flash.spaces.index import row_at
+from flash.spaces.index import flats_of, row_at
+from flash.spaces.known.homes import known_space
 from flash.spaces.space import DenseNet, MobileNetV2, Range, ResNet, SearchSpace, WideResNet
 
 FACTORIES = (DenseNet, ResNet, WideResNet, MobileNetV2)
@@ -272,6 +273,21 @@ def test_cells_as_columns(space: SearchSpace) -> None:
             number, _, key = name.removeprefix("cell").partition("_")
             expected = cells[int(number)][key] if int(number) < len(cells) else None
             assert column[n] == expected
+
+
+def test_flat_indices_of_many_rows() -> None:
+    """Entries of cells and blocks that a network has not count not, as in `index`."""
+    rng = np.random.default_rng(1)
+    for space in (
+        ResNet(widths=[8, 24], depths=[1, 2], skips=[0, 16], cells=[2, 3], resolution=[32, 64]),
+        DenseNet(widths=Range(1, 1000), cells=20),
+        known_space("mobilenet-v3"),
+        known_space("hurricane"),
+    ):
+        rows = rng.integers(0, space.lengths, (40, len(space.lengths)))
+        told = flats_of(space, rows)
+        assert told.tolist() == [space.index(row) for row in rows.tolist()]
+        assert told.dtype == (np.int64 if space.size < 2**63 else object)
 
 
 # Sampling

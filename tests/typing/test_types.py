@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
     from matplotlib.figure import Figure
     from pandas import DataFrame
+    from plotly.graph_objects import Figure as PlotlyFigure
 
     from flash.hardware.costing import LayerCost
     from flash.networks.cell_networks import Block
@@ -57,6 +58,8 @@ def test_search_of_one_target() -> None:
         assert_type(result.to_torch(), torch.nn.Module)
         assert_type(result.to_frame(), DataFrame)
         assert_type(result.plot(), Figure)
+        assert_type(result.plot("plotly", budget="max_params"), PlotlyFigure)
+        assert_type(result.sensitivity(), dict[str, tuple[tuple[float, float], ...]])
 
 
 def test_suggest() -> None:
@@ -260,6 +263,7 @@ def test_fronts() -> None:
         assert_type(front.accelerators, Sequence[Accelerator] | None)
         assert_type(front.plot(), Figure)
         assert_type(front.plot("matplotlib"), Figure)
+        assert_type(front.plot("plotly"), PlotlyFigure)
 
 
 def test_sweeps() -> None:
@@ -293,6 +297,7 @@ def test_choices() -> None:
     if TYPE_CHECKING:
         assert_type(front.to_frame(), DataFrame)
         assert_type(front.plot(), Figure)
+        assert_type(front.plot("plotly"), PlotlyFigure)
         assert_type(swept.histograms, Mapping[str, Histogram])
 
 

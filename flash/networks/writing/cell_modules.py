@@ -7,16 +7,16 @@ cell's channels) and `operators`, two for each block.
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..cell_networks import CellNetwork
-from .modules import initialise
+from .cell_parts import EPS, BlockCell
+from .parts import initialise
 
-__all__ = ["BlockCell", "CellNetworkModule", "build_module"]
-
-EPS = 1e-3  # of batch norms: the released PNASNet-5
+__all__ = ["CellNetworkModule", "build_module"]
 
 
 def build_module(net: CellNetwork, seed: int) -> CellNetworkModule:
@@ -54,7 +54,11 @@ class CellNetworkModule(nn.Module):
         cells = []
         for number, (filters, stride) in enumerate(net.layout()):
             bare = big and number == 0
-            cells.append(BlockCell(net, number, older, newer, filters, stride, halves, bare))
+            cell: Any = BlockCell(
+                net.blocks, older, newer, filters, stride, halves, net.factorised, bare
+            )
+            cell.flash_cell = number
+            cells.append(cell)
             older, newer = newer, filters * len(net.blocks)
             halves = stride == 2
         self.cells = nn.ModuleList(cells)
@@ -72,133 +76,3 @@ class CellNetworkModule(nn.Module):
         for cell in self.cells:
             older, newer = newer, cell(older, newer)
         return self.head(newer)
-
-
-class BlockCell(nn.Module):
-    """One cell: blocks that add two operators' results, all of them concatenated.
-
-    Parameters
-    ----------
-    net : CellNetwork
-    number : int
-        Of the cell in the network.
-    older, newer : int
-        Channels of the cell's inputs.
-    filters, stride : int
-    halves : bool
-        Whether the older input is to be brought to half its size.
-    bare : bool
-        Whether the older input is read as it is (the first cell on ImageNet).
-    """
-
-    def __init__(
-        self,
-        net: CellNetwork,
-        number: int,
-        older: int,
-        newer: int,
-        filters: int,
-        stride: int,
-        halves: bool,
-        bare: bool,
-    ) -> None:
-        super().__init__()
-        self.flash_cell = number
-        self.blocks = net.blocks
-        read = {source for first, second, _, _ in net.blocks for source in (first, second)}
-        as_it_is = bare or 0 not in read
-        self.older: nn.Module
-        if as_it_is:
-            self.older = nn.Identity()
-        elif halves and net.factorised and filters > 1:
-            self.older = Factorised(older, filters)
-        else:
-            self.older = _unit(older, filters, 2 if halves else 1)
-        self.newer = _unit(newer, filters) if 1 in read else nn.Identity()
-        operators = []
-        for first, second, left, right in net.blocks:
-            for source, name in ((first, left), (second, right)):
-                channels = older if bare and source == 0 else filters
-                operators.append(_operator(name, channels, filters, stride if source < 2 else 1))
-        self.operators = nn.ModuleList(operators)
-
-    def forward(self, older: Tensor, newer: Tensor) -> Tensor:
-        """Return the blocks' results, concatenated."""
-        values = [self.older(older), self.newer(newer)]
-        for number, (first, second, _, _) in enumerate(self.blocks):
-            left = self.operators[2 * number](values[first])
-            right = self.operators[2 * number + 1](values[second])
-            values.append(left + right)
-        return torch.cat(values[2:], 1)
-
-
-class Factorised(nn.Module):
-    """Halves a map without leaving pixels out: see `CellNetwork.factorised`.
-
-    Parameters
-    ----------
-    in_channels, out_channels : int
-    """
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        first = out_channels // 2
-        self.act = nn.ReLU()
-        self.even = nn.Conv2d(in_channels, first, 1, 2, bias=False)
-        self.odd = nn.Conv2d(in_channels, out_channels - first, 1, 2, bias=False)
-        self.norm = nn.BatchNorm2d(out_channels, EPS)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return both halves, concatenated."""
-        x = self.act(x)
-        shifted = nn.functional.pad(x[:, :, 1:, 1:], (0, 1, 0, 1))
-        out: Tensor = self.norm(torch.cat([self.even(x), self.odd(shifted)], 1))
-        return out
-
-
-def _unit(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
-    """Return activation, 1x1 convolution, norm."""
-    conv = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
-    return nn.Sequential(
-        OrderedDict(act=nn.ReLU(), conv=conv, norm=nn.BatchNorm2d(out_channels, EPS))
-    )
-
-
-def _operator(name: str, channels: int, out: int, stride: int) -> nn.Module:
-    if name == "identity":
-        same = stride == 1 and channels == out
-        return nn.Identity() if same else _unit(channels, out, stride)
-    if name in ("avg3x3", "max3x3"):
-        pool: nn.Module
-        if name == "max3x3":
-            pool = nn.MaxPool2d(3, stride, 1)
-        else:
-            pool = nn.AvgPool2d(3, stride, 1, count_include_pad=False)
-        if channels == out:
-            return pool
-        conv = nn.Conv2d(channels, out, 1, bias=False)
-        return nn.Sequential(OrderedDict(pool=pool, conv=conv, norm=nn.BatchNorm2d(out, EPS)))
-    if name == "conv1x7-7x1":
-        return nn.Sequential(
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, (1, 7), (1, stride), (0, 3), bias=False),
-            nn.Conv2d(channels, out, (7, 1), (stride, 1), (3, 0), bias=False),
-            nn.BatchNorm2d(out, EPS),
-        )
-    if name == "dil3x3":
-        return nn.Sequential(*_separable(channels, out, 3, stride, 2))
-    kernel = int(name[-1])
-    return nn.Sequential(
-        *_separable(channels, out, kernel, stride), *_separable(out, out, kernel, 1)
-    )
-
-
-def _separable(
-    channels: int, out: int, kernel: int, stride: int, dilation: int = 1
-) -> list[nn.Module]:
-    """Return activation, depthwise and pointwise convolution, norm."""
-    reach = dilation * (kernel // 2)
-    deep = nn.Conv2d(
-        channels, channels, kernel, stride, reach, dilation, groups=channels, bias=False
-    )
-    return [nn.ReLU(), deep, nn.Conv2d(channels, out, 1, bias=False), nn.BatchNorm2d(out, EPS)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Shape = tuple[int, ...]
 
-__all__ = ["build_module", "of_rows", "on_meta", "put_together", "read", "seeded"]
+__all__ = ["build_module", "flattened", "of_rows", "on_meta", "put_together", "read", "seeded"]
 
 
 def on_meta(build: Callable[[], T]) -> T:
@@ -133,8 +133,12 @@ def of_rows(network: Network, shape: Shape, seed: int) -> torch.nn.Module:
     from torch import nn
 
     module = network.to_torch(seed=seed)
-    tokens = any(one.height > one.width == 1 for one in network.layers)
-    return nn.Sequential(module, nn.Flatten()) if tokens and len(shape) == 1 else module
+    return nn.Sequential(module, nn.Flatten()) if flattened(network, shape) else module
+
+
+def flattened(network: Network, shape: Shape) -> bool:
+    """Whether what a module of rows hands on has an axis of positions that a block's has not."""
+    return len(shape) == 1 and any(one.height > one.width == 1 for one in network.layers)
 
 
 def _is_meta(module: torch.nn.Module) -> bool:

@@ -11,12 +11,17 @@ from .fragments import image_of, joined
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, Literal, overload
 
     import torch
+    from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as PlotlyFigure
 
+    from ...base.html import Part
+    from ...charts.chart import Chart
     from ...networks.network import Network
+    from ...networks.scene import Scene
     from .fragments import Fragment
     from .space import BlockSpace
 
@@ -123,6 +128,12 @@ class BlockNetwork(Record):
             for name, _, fragment in self._placed
         )
 
+    def _scene(self) -> Scene:
+        """Return what a drawing of it shows."""
+        from .scenes import scene_of_blocks
+
+        return scene_of_blocks(self)
+
     @cached
     def _network(self) -> Network:
         if not self._placed:
@@ -190,6 +201,30 @@ class BlockNetwork(Record):
             load_weights(module, weights)
         return module
 
+    def to_torch_code(
+        self, path: str | os.PathLike[str] | None = None, *, about: str | None = None
+    ) -> str:
+        """Return the network as Python source code that needs torch alone, not flash, and write
+        it where a path is given; see `Architecture.to_torch_code`.
+
+        Initial weights are torch's own where a function of yours makes a block.
+
+        Raises
+        ------
+        MissingExtraError
+            If torch is not installed: blocks are read as torch modules.
+        ArgumentError, ArgumentTypeError
+            If an argument is not accepted, or a block is made of other modules than torch's layers
+            in `torch.nn.Sequential` and flash's blocks: it is named.
+        """
+        from ...base.extras import require
+        from ...networks.writing.torch_code.file import code
+
+        require("to_torch_code()", "torch", "torch")
+        from .code import of_block_network
+
+        return code(lambda told: of_block_network(self, told), path, about)
+
     def to_onnx(
         self,
         path: str | os.PathLike[str],
@@ -230,6 +265,41 @@ class BlockNetwork(Record):
                 f"got {type(module).__name__}"
             )
         write_bytes_atomic(path, onnx_of(module, self.input_shape, seed, opset, batch))
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw the network: its blocks as boxes, and the links over them.
+
+        A box's height is the square root of its channels; cells are as long as they are deep.
+        A skipped block is a dashed box.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from ...networks.drawing import chart_of
+
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from ...networks.drawing import chart_of
+
+        return [chart_of(self)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network: the space, the choices,
@@ -279,9 +349,7 @@ class BlockNetwork(Record):
             told.setdefault(f"{stage} ({channels})", []).append(label)
         return "; ".join(f"{stage}: {', '.join(some)}" for stage, some in told.items())
 
-    def _repr_html_(self) -> str:
-        from ...base.html import page
-
+    def _parts(self) -> list[Part]:
         rows = [["stage", "block", "channels"]]
         rows += [[stage, label, str(channels)] for stage, label, channels in self.blocks]
-        return page([self.family, (rows, 2, True)])
+        return [self.family, (rows, 2, True)]

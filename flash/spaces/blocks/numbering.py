@@ -507,6 +507,14 @@ class Numbering:
 
     def _placed(self, variant: int, rows: Sequence[int]) -> Iterator[tuple[int, Fragment, Spot]]:
         """Yield the blocks of a place, each with the number of its cell, and where it stands."""
+        for number, one, spot in self._places_in(variant, rows):
+            if one is not None:
+                yield number, one, spot
+
+    def _places_in(
+        self, variant: int, rows: Sequence[int]
+    ) -> Iterator[tuple[int, Fragment | None, Spot]]:
+        """Yield the same of skipped blocks too, which are None."""
         layout = self.layouts[variant]
         shape, into = layout.shape, self.space.channels
         for number, (cell, own) in enumerate(zip(layout.cells, rows, strict=True)):
@@ -515,9 +523,23 @@ class Numbering:
             for place, spot in enumerate(cell.spots[: cell.depths[depth]]):
                 choice = blocks[0] if cell.shared else blocks[place]
                 one = self.fragment(spot, choice, into, width, shape)
+                yield number, one, spot
                 if one is not None:
-                    yield number, one, spot
                     shape, into = one.shape_out, width
+
+    def stages_of(
+        self, row: Sequence[int]
+    ) -> list[tuple[str, int, list[tuple[str, Fragment | None]]]]:
+        """Return the stages of a checked row: name, the most blocks that it can have, and of each
+        place its name and block, None where it is skipped."""
+        variant, rows = self.rows_of(row)
+        found: dict[int, list[tuple[str, Fragment | None]]] = {}
+        for _, one, spot in self._places_in(variant, rows):
+            found.setdefault(spot.stage, []).append((self.name_of(spot), one))
+        return [
+            (self.names[stage], max(self.stages[stage].depths), some)
+            for stage, some in found.items()
+        ]
 
     def name_of(self, spot: Spot) -> str:
         """Return how networks call the block of a place: "body_0", or "stem" where it is alone."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from ...base.html import Part
     from ...choosing.problem import ChoiceProblem
     from .fragments import Fragment
 
@@ -385,9 +386,7 @@ class BlockSpace(TabledSpace):
 
         save(self, path)
 
-    def _repr_html_(self) -> str:
-        from ...base.html import page
-
+    def _parts(self) -> list[Part]:
         rows = [["stage", "options", "widths", "repeats", "stride"]]
         for name, stage, widths in zip(
             self.stage_names, self.all_stages, self.numbering.widths, strict=True
@@ -398,7 +397,7 @@ class BlockSpace(TabledSpace):
             )
             told = (", ".join(map(str, some)) for some in (widths, stage.depths))
             rows.append([name, options, *told, str(stage.stride)])
-        return page([self.name, (rows, 2, True), f"{self.size:,} networks"])
+        return [self.name, (rows, 2, True), f"{self.size:,} networks"]
 
 
 def _inputs(given: Any) -> tuple[Shape, ...]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from ...base.html import Part
     from ..choices import Choices, Given
     from .options import Option, Variant
 
@@ -88,6 +89,20 @@ class Stage(Record):
             raise ArgumentError(
                 f"name of a stage must be a word such as 'body', got {shown(self.name)}"
             )
+
+    def _parts(self) -> list[Part]:
+        from ...base.html import facts, told
+
+        rows = [["option", "choices", "combinations"]]
+        for name, one in self.options.items():
+            if one is None:
+                rows.append([name, "nothing stands there", "1"])
+            else:
+                rows.append([name, told(one.choices or {}), f"{len(one.combinations):,}"])
+        own = {"widths": self.widths and told(tuple(self.widths)), "repeats": told(self.depths)}
+        more = {"stride": self.stride, "shared": told(self.shared), "cell": self.cell}
+        title = "stage" if self.name is None else f"stage {self.name}"
+        return [title, (rows, 2, True), facts({**own, **more})]
 
     def __eq__(self, other: object) -> bool:
         """Equal in the order of options and choices too, in which networks are numbered."""

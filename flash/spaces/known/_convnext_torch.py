@@ -6,7 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["block", "downsample", "head", "stem"]
+from ...networks.writing.part import part
+
+__all__ = ["Block", "Downsample", "FirstBlock", "Head", "Stem", "block"]
 
 EPS = 1e-6
 SCALE = 1e-6  # of the learned scales, at first
@@ -25,6 +27,7 @@ class ChannelNorm(nn.LayerNorm):
         return x.permute(0, 3, 1, 2)
 
 
+@part
 class Block(nn.Module):
     """A residual block; its linear layers read channels last."""
 
@@ -36,6 +39,7 @@ class Block(nn.Module):
         self.expand = nn.Linear(channels, ratio * channels)
         self.activation = nn.GELU()
         self.project = nn.Linear(ratio * channels, channels)
+        draw(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Add what the layers make of it."""
@@ -44,43 +48,62 @@ class Block(nn.Module):
         return self.layer_scale * y + x
 
 
-def stem(in_channels: int, out_channels: int, patch: int) -> nn.Module:
-    """Return patches that do not overlap, and a norm."""
-    first = nn.Conv2d(in_channels, out_channels, patch, patch)
-    return _drawn(nn.Sequential(first, ChannelNorm(out_channels)))
+@part
+class Stem(nn.Sequential):
+    """Patches that do not overlap, and a norm."""
+
+    def __init__(self, in_channels: int, out_channels: int, patch: int) -> None:
+        first = nn.Conv2d(in_channels, out_channels, patch, patch)
+        super().__init__(first, ChannelNorm(out_channels))
+        draw(self)
 
 
-def downsample(in_channels: int, out_channels: int, stride: int) -> nn.Module:
-    """Return a norm, and patches that do not overlap."""
-    patches = nn.Conv2d(in_channels, out_channels, stride, stride)
-    return _drawn(nn.Sequential(ChannelNorm(in_channels), patches))
+@part
+class Downsample(nn.Sequential):
+    """A norm, and patches that do not overlap."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        patches = nn.Conv2d(in_channels, out_channels, stride, stride)
+        super().__init__(ChannelNorm(in_channels), patches)
+        draw(self)
 
 
-def block(in_channels: int, out_channels: int, stride: int, kernel: int, ratio: int) -> nn.Module:
-    """Return a residual block, behind a downsampling where stride or width change."""
-    found = _drawn(Block(out_channels, kernel, ratio))
-    if stride == 1 and in_channels == out_channels:
-        return found
-    return nn.Sequential(downsample(in_channels, out_channels, stride), found)
+@part
+class Head(nn.Sequential):
+    """Pooling, a norm and the classifier."""
 
-
-def head(in_channels: int, num_classes: int) -> nn.Module:
-    """Return pooling, a norm and the classifier."""
-    return _drawn(
-        nn.Sequential(
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__(
             nn.AdaptiveAvgPool2d(1),
             ChannelNorm(in_channels),
             nn.Flatten(1),
             nn.Linear(in_channels, num_classes),
         )
-    )
+        draw(self)
 
 
-def _drawn(module: nn.Module) -> nn.Module:
+def draw(module: nn.Module) -> None:
     """Draw weights as the paper does: a normal of .02, cut off; biases 0."""
     for one in module.modules():
         if isinstance(one, (nn.Conv2d, nn.Linear)):
             nn.init.trunc_normal_(one.weight, std=0.02)
             if one.bias is not None:
                 nn.init.zeros_(one.bias)
-    return module
+
+
+@part
+class FirstBlock(nn.Sequential):
+    """A residual block behind a downsampling."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, kernel: int, ratio: int
+    ) -> None:
+        found = Block(out_channels, kernel, ratio)
+        super().__init__(Downsample(in_channels, out_channels, stride), found)
+
+
+def block(in_channels: int, out_channels: int, stride: int, kernel: int, ratio: int) -> nn.Module:
+    """Return a residual block, behind a downsampling where stride or width change."""
+    if stride == 1 and in_channels == out_channels:
+        return Block(out_channels, kernel, ratio)
+    return FirstBlock(in_channels, out_channels, stride, kernel, ratio)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...networks.writing.part import part
+
 __all__ = ["Layer", "Vocabulary", "Words"]
 
 STD = 0.02  # of initial weights
 BASE = 10000.0  # of rotary positions
 
 
+@part
 class Words(nn.Module):
     """The embedding."""
 
@@ -25,13 +28,20 @@ class Words(nn.Module):
         return found
 
 
+@part
 class Layer(nn.Module):
     """Attention and a gated feed-forward part, each behind a norm and within an addition."""
 
     def __init__(
-        self, hidden: int, heads: int, kv_heads: int, head_dim: int, bias: str, width: int,
+        self,
+        hidden: int,
+        heads: int,
+        kv_heads: int,
+        head_dim: int,
+        bias: str,
+        width: int,
         tokens: int,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.has_attention, self.has_mlp = kv_heads > 0, width > 0
         if kv_heads:
@@ -114,6 +124,7 @@ class FeedForward(nn.Module):
         return found
 
 
+@part
 class Vocabulary(nn.Module):
     """The last norm, and a number for each word; its weights may be the embedding's."""
 

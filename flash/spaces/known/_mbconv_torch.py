@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ...networks.writing.part import part
+
 __all__ = ["InvertedResidual", "SqueezeExcitation", "convolution", "head"]
 
 ACTIVATIONS = {
@@ -20,13 +22,6 @@ ACTIVATIONS = {
 DROPPED = 0.2
 
 
-def _activation(name: str) -> nn.Module:
-    from ...base.checks import choice
-
-    choice("activation", name, tuple(ACTIVATIONS))
-    return ACTIVATIONS[name]()
-
-
 def convolution(
     in_channels: int,
     out_channels: int,
@@ -34,6 +29,8 @@ def convolution(
     stride: int,
     groups: int,
     activation: str | None,
+    eps: float = 1e-3,
+    momentum: float = 0.01,
 ) -> nn.Sequential:
     """Return a convolution with its norm and its activation."""
     parts: list[nn.Module] = [
@@ -42,10 +39,10 @@ def convolution(
             groups=groups,
             bias=False,
         ),
-        nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01),
+        nn.BatchNorm2d(out_channels, eps=eps, momentum=momentum),
     ]
     if activation is not None:
-        parts.append(_activation(activation))
+        parts.append(ACTIVATIONS[activation]())
     return nn.Sequential(*parts)
 
 
@@ -63,8 +60,12 @@ class SqueezeExcitation(nn.Module):
         return x * nn.functional.hardsigmoid(self.excite(weights))
 
 
+@part
 class InvertedResidual(nn.Module):
-    """An inverted residual block; inner: channels inside squeeze and excitation, or none."""
+    """An inverted residual block; inner: channels inside squeeze and excitation, or none.
+
+    eps, momentum: of its batch norms.
+    """
 
     def __init__(
         self,
@@ -75,16 +76,18 @@ class InvertedResidual(nn.Module):
         stride: int,
         activation: str,
         inner: int | None,
+        eps: float = 1e-3,
+        momentum: float = 0.01,
     ) -> None:
         super().__init__()
         self.adds = stride == 1 and in_channels == out_channels
         parts: list[nn.Module] = []
         if wide != in_channels:
-            parts.append(convolution(in_channels, wide, 1, 1, 1, activation))
-        parts.append(convolution(wide, wide, kernel, stride, wide, activation))
+            parts.append(convolution(in_channels, wide, 1, 1, 1, activation, eps, momentum))
+        parts.append(convolution(wide, wide, kernel, stride, wide, activation, eps, momentum))
         if inner is not None:
             parts.append(SqueezeExcitation(wide, inner))
-        parts.append(convolution(wide, out_channels, 1, 1, 1, None))
+        parts.append(convolution(wide, out_channels, 1, 1, 1, None, eps, momentum))
         self.block = nn.Sequential(*parts)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -108,7 +111,11 @@ def head(
         wide = features
     parts += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
     if hidden is not None:
-        parts += [nn.Linear(wide, hidden, bias=bias), _activation(activation), nn.Dropout(DROPPED)]
+        parts += [
+            nn.Linear(wide, hidden, bias=bias),
+            ACTIVATIONS[activation](),
+            nn.Dropout(DROPPED),
+        ]
         wide = hidden
     parts.append(nn.Linear(wide, num_classes))
     return nn.Sequential(*parts)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ._mbconv_torch import SqueezeExcitation
+from ...networks.writing.part import MADE_WITH, part
+from ._mbconv_torch import InvertedResidual, SqueezeExcitation
 
 __all__ = ["ShuffleUnit", "usual_norms"]
 
@@ -15,10 +16,13 @@ def usual_norms(module: nn.Module) -> nn.Module:
     for one in module.modules():
         if isinstance(one, nn.BatchNorm2d):
             one.eps, one.momentum = 1e-5, 0.1
+        if isinstance(one, InvertedResidual):  # as if it had been made with them
+            places, keywords = getattr(one, MADE_WITH)
+            setattr(one, MADE_WITH, (places, {**keywords, "eps": 1e-5, "momentum": 0.1}))
     return module
 
 
-def _conv(
+def conv(
     in_channels: int,
     out_channels: int,
     kernel: int = 1,
@@ -35,6 +39,7 @@ def _conv(
     return [*parts, nn.ReLU(inplace=True)] if active else parts
 
 
+@part
 class ShuffleUnit(nn.Module):
     """A unit of ShuffleNetV2; inner: channels inside squeeze and excitation, or none."""
 
@@ -53,22 +58,22 @@ class ShuffleUnit(nn.Module):
         into = in_channels if self.changes else half
         self.passed = (
             nn.Sequential(
-                *_conv(in_channels, in_channels, kernel, stride, in_channels, False),
-                *_conv(in_channels, half),
+                *conv(in_channels, in_channels, kernel, stride, in_channels, False),
+                *conv(in_channels, half),
             )
             if self.changes
             else None
         )
         if depthwise == 1:
             parts = [
-                *_conv(into, half),
-                *_conv(half, half, kernel, stride, half, False),
-                *_conv(half, half),
+                *conv(into, half),
+                *conv(half, half, kernel, stride, half, False),
+                *conv(half, half),
             ]
         else:
-            parts = [*_conv(into, into, kernel, stride, into, False), *_conv(into, half)]
+            parts = [*conv(into, into, kernel, stride, into, False), *conv(into, half)]
             for _ in range(depthwise - 1):
-                parts += [*_conv(half, half, kernel, 1, half, False), *_conv(half, half)]
+                parts += [*conv(half, half, kernel, 1, half, False), *conv(half, half)]
         if inner is not None:
             parts.append(SqueezeExcitation(half, inner))
         self.branch = nn.Sequential(*parts)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...networks.writing.part import part
+
 __all__ = ["Classifier", "EncoderLayer", "Patches"]
 
 
+@part
 class Patches(nn.Module):
     """Patches of an image as tokens, a class token before them, positions added."""
 
@@ -26,6 +29,7 @@ class Patches(nn.Module):
         return torch.cat([self.cls_token.expand(own.shape[0], -1, -1), own], 1) + self.pos_embed
 
 
+@part
 class EncoderLayer(nn.Module):
     """Attention and an MLP, each behind a norm and within an addition."""
 
@@ -69,6 +73,7 @@ class Attention(nn.Module):
         return found
 
 
+@part
 class Classifier(nn.Module):
     """A norm, and a linear layer on the class token."""
 

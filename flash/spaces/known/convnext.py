@@ -134,14 +134,14 @@ def stem_module(
     """Return the stem as a torch module."""
     from . import _convnext_torch as modules
 
-    return modules.stem(in_channels, out_channels, patch)
+    return modules.Stem(in_channels, out_channels, patch)
 
 
 def downsample_module(in_channels: int, out_channels: int, stride: int) -> torch.nn.Module:
     """Return a downsampling as a torch module."""
     from . import _convnext_torch as modules
 
-    return modules.downsample(in_channels, out_channels, stride)
+    return modules.Downsample(in_channels, out_channels, stride)
 
 
 def block_module(
@@ -163,7 +163,7 @@ def head_module(in_channels: int, out_channels: int, stride: int) -> torch.nn.Mo
     """Return the head as a torch module."""
     from . import _convnext_torch as modules
 
-    return modules.head(in_channels, out_channels)
+    return modules.Head(in_channels, out_channels)
 
 
 STEM = Option(stem_rows, stem_module)

@@ -8,7 +8,7 @@ those that `Network.from_torch` reads of the modules in `_mbconv_torch`.
 
 from __future__ import annotations
 
-from ...base.checks import integer
+from ...base.checks import choice, integer
 from ...networks.families import make_divisible
 from ..blocks.options import Option
 from ..choices import parse
@@ -48,6 +48,7 @@ MAX_EXPANSION = 64
 MAX_KERNEL = 31
 MAX_DEPTH = 32
 MAX_MULTIPLIER = 64
+ACTIVATIONS = ("relu", "relu6", "hardswish", "silu", "gelu")  # of `_mbconv_torch`
 
 
 def mobile_choices(
@@ -144,6 +145,7 @@ def inverted_residual_module(
 
     wide = middle(in_channels, expansion)
     inner = squeezed(wide) if se else None
+    choice("activation", activation, ACTIVATIONS)
     return InvertedResidual(in_channels, wide, out_channels, kernel, stride, activation, inner)
 
 
@@ -177,6 +179,7 @@ def mobile_stem_module(
     """Return the same as a torch module."""
     from ._mbconv_torch import convolution
 
+    choice("activation", activation, ACTIVATIONS)
     return convolution(in_channels, out_channels, 3, stride, 1, activation)
 
 
@@ -243,6 +246,7 @@ def mobile_head_module(
 
     wide = middle(in_channels, features) if features else None
     more = middle(in_channels, hidden) if hidden else None
+    choice("activation", activation, ACTIVATIONS)
     return head(in_channels, wide, more, num_classes, activation, bias)
 
 

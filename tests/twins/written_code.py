@@ -1,0 +1,78 @@
+"""Source code that flash wrote, run as a module of its own beside what it was written of."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["imports_of", "run", "same"]
+
+IMPORTED = {"__future__", "collections", "collections.abc", "typing", "torch", "torch.nn"}
+
+
+def imports_of(text: str) -> set[str]:
+    """Return the modules that a text imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level
+            found.add(str(node.module))
+    return found
+
+
+def run(path: Path) -> Any:
+    """Return the class of a file."""
+    name = f"written_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert name not in sys.modules
+    last = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)][-1]
+    return getattr(module, last.name)
+
+
+def same(net: Any, path: Path, seeded: bool = True) -> str:
+    """Write a network's code, and compare its module with that of `to_torch`, bit for bit: names,
+    weights from a seed, and what it computes in training and in evaluation of the same weights."""
+    import torch
+    from torch import nn
+
+    text: str = net.to_torch_code(path)
+    assert path.read_text() == text
+    assert imports_of(text) <= IMPORTED
+    own = net.to_torch(seed=5)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        other = run(path)()
+        mine, its = own.state_dict(), other.state_dict()
+        assert list(mine) == list(its)
+        if seeded:
+            assert all(torch.equal(mine[name], its[name]) for name in mine)
+        for one in own.modules():  # as if it had been trained
+            if isinstance(one, nn.BatchNorm2d) and one.affine:
+                nn.init.uniform_(one.weight, 0.5, 2)
+                nn.init.normal_(one.bias)
+        other.load_state_dict(own.state_dict())
+        tokens = len(net.input_shape if hasattr(net, "input_shape") else (3, 1, 1)) == 1
+        shape = net.input_shape if hasattr(net, "input_shape") else (3, *2 * (net.resolution,))
+        x = torch.randint(0, 7, (2, *shape)) if tokens else torch.randn(2, *shape)
+        for module in (own, other):
+            module.train()
+        for _ in range(2):
+            results = []
+            for module in (own, other):
+                torch.manual_seed(1)  # of dropouts
+                found = module(x)
+                results += list(found) if isinstance(found, tuple) else [found]
+            half = len(results) // 2
+            assert all(map(torch.equal, results[:half], results[half:]))
+            own.eval()
+            other.eval()
+    return text
