@@ -297,10 +297,10 @@ def search(
         If an argument is not accepted; nothing was searched then.
     """
     if progress is not False and not isinstance(target, (list, tuple)):
-        asked = locals()
+        keywords = locals()
         from .solving.watching import watched
 
-        return watched(search, asked)  # type: ignore[no-any-return]
+        return watched(search, keywords)  # type: ignore[no-any-return]
     started = perf_counter()
     given: dict[str, Any] = {
         "confidence": confidence,
