@@ -256,6 +256,9 @@ _SHOWN = (
     *("hardware._units", "hardware._parts", "hardware._classes", "hardware._flags"),
     *("hardware.costing", "hardware._notes", "hardware._prediction", "results.binding"),
 )
+# And on a terminal: what waits for a second, and colours.
+_WATCHED = ("results.event", "solving.watching")
+_TINTED = ("base.terminal", "cli.colours")
 
 
 def _open(way: tuple[str, ...]) -> None:

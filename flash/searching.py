@@ -297,7 +297,10 @@ def search(
         If an argument is not accepted; nothing was searched then.
     """
     if progress is not False and not isinstance(target, (list, tuple)):
-        return _watched(locals())  # type: ignore[no-any-return]
+        keywords = locals()
+        from .solving.watching import watched
+
+        return watched(search, keywords)  # type: ignore[no-any-return]
     started = perf_counter()
     given: dict[str, Any] = {
         "confidence": confidence,
@@ -379,26 +382,6 @@ def search(
         limits = ((*costs, *nothing), min_accuracy)
         return _search_deep(space, device, given, limits, started)
     return checked.search(space, predictor, device, started)
-
-
-def _watched(given: dict[str, Any]) -> Any:
-    """Search as `search` was asked to, and show how far it is."""
-    from .base.checks import listener, watched
-    from .solving.options import with_confidence
-
-    progress = watched("progress", given["progress"])
-    if given["confidence"] is not None:
-        if progress is True:
-            raise with_confidence()
-        return search(**{**given, "progress": False})
-    from .results.event import Watch
-
-    callback = listener("callback", given["callback"])
-    watch = Watch(callback, progress, most=given["max_evals"], limit_s=given["time_limit_s"])
-    with watch:
-        found: Any = search(**{**given, "progress": False, "callback": watch})
-        watch.end(found.objective, found.upper_bound, found.nfev)
-        return found
 
 
 def _search_deep(

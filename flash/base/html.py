@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     Row: TypeAlias = Sequence[str] | str
-    Part: TypeAlias = "str | tuple[Sequence[Row], int, bool] | tuple[Sequence[Row], int, bool, int]"
+    Table: TypeAlias = "tuple[Sequence[Row], int, bool] | tuple[Sequence[Row], int, bool, int]"
+    Part: TypeAlias = "str | Table"
 
 __all__ = [
     "CLASS",
@@ -49,7 +50,7 @@ def page(parts: Iterable[Part]) -> str:
     inner = [
         f"<p>{escaped(one, CHARACTERS)}</p>"
         if isinstance(one, str)
-        else table(*one, most=ROWS, characters=CHARACTERS)
+        else table(one, most=ROWS, characters=CHARACTERS)
         for one in parts
         if one
     ]
@@ -85,13 +86,13 @@ def told(value: Any) -> str:
         return value
     if hasattr(value, "shape") and hasattr(value, "dtype"):  # an array
         return f"array of {' x '.join(map(str, value.shape))}, {value.dtype}"
-    if callable(value) and hasattr(value, "__name__"):
-        return f"{value.__name__}()"
     if isinstance(value, (list, tuple)):
         return _listed([told(one) for one in value[:SOME]], len(value))
     if hasattr(value, "items") and hasattr(value, "__len__"):
         pairs = [f"{key}: {told(one)}" for key, (_, one) in zip(range(SOME), value.items())]  # noqa: B905
         return _listed(pairs, len(value))
+    if callable(value) and hasattr(value, "__name__"):
+        return f"{value.__name__}()"
     from .checks import shown
     from .record import Reported
 
@@ -135,21 +136,14 @@ def escaped(text: str, characters: int = 0) -> str:
     return escape(text).replace("\n", "<br>")
 
 
-def table(
-    rows: Sequence[Row],
-    left: int,
-    head: bool,
-    foot: int = 0,
-    *,
-    most: int,
-    characters: int,
-) -> str:
+def table(part: Table, *, most: int, characters: int) -> str:
     """Return a part that is a table as HTML, with the first and the last rows of many."""
-    titles, body, totals = parted(rows, head, foot)
+    titles, body, totals = parted(part)
+    left = part[1]
     if len(body) > most:
         half = most // 2
         body = [*body[:half], f"... {len(body) - 2 * half:,} more ...", *body[-half:]]
-    columns = columns_of(rows)
+    columns = columns_of(part[0])
     lines = [f"<tr>{_cells('th', row, left, columns, characters)}</tr>" for row in titles]
     lines += [
         f"<tr>{_cells('td', row, left, columns, characters)}</tr>" for row in (*body, *totals)
@@ -157,11 +151,10 @@ def table(
     return f"<table>{''.join(lines)}</table>"
 
 
-def parted(
-    rows: Sequence[Row], head: bool, foot: int
-) -> tuple[Sequence[Row], Sequence[Row], Sequence[Row]]:
+def parted(part: Table) -> tuple[Sequence[Row], Sequence[Row], Sequence[Row]]:
     """Return titles, body and totals of a table."""
-    start, end = int(head), len(rows) - foot
+    rows = part[0]
+    start, end = int(part[2]), len(rows) - (part[3] if len(part) == 4 else 0)
     return rows[:start], rows[start:end], rows[end:]
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol, TypeAlias
 
-    from .html import Part, Row
+    from .html import Part, Row, Table
     from .record import Reported
 
     class Chart(Protocol):
@@ -195,7 +195,7 @@ def _section(number: int, section: Section, form: tuple[int, int, bool], drawing
             if one:
                 lines.append(f"<p>{escaped(one, characters)}</p>")
         elif isinstance(one, tuple):
-            table, wide = _table(*one, most=rows, characters=characters)
+            table, wide = _table(one, most=rows, characters=characters)
             lines.append(f'<div class="wide">{_lead(lines)}{table}</div>' if wide else table)
         elif not charted:
             lacking.setdefault("the page would have more than 1.5 MB", []).append(one.title)
@@ -291,21 +291,12 @@ def _digest(text: str, name: str) -> str:
 
 # Tables
 
-NUMERIC = ("", ' data-k="n"')
 
-
-def _table(
-    rows: Sequence[Row],
-    left: int,
-    head: bool,
-    foot: int = 0,
-    *,
-    most: int,
-    characters: int,
-) -> tuple[str, bool]:
+def _table(part: Table, *, most: int, characters: int) -> tuple[str, bool]:
     """Return a part that is a table, and whether it needs wide paper; one with titles can be sorted
     by each of them."""
-    titles, body, totals = parted(rows, head, foot)
+    titles, body, totals = parted(part)
+    rows, left, head = part[0], part[1], part[2]
     note = ""
     if len(body) > most:
         note = (
@@ -320,7 +311,7 @@ def _table(
     lines = []
     for row in titles:
         cells = "".join(
-            f'<th scope="col"{lefts[place]}{NUMERIC[keys[place] is not None]}>'
+            f'<th scope="col"{lefts[place]}{_kind(keys[place], texts[place])}>'
             f"{escaped(cell, characters)}</th>"
             if cell
             else "<td></td>"
@@ -377,6 +368,14 @@ SCALES = {
     **dict(zip(("kB", "MB", "GB"), (1e3, 1e6, 1e9), strict=True)),
     **dict(zip(("nJ", "µJ", "mJ", "J", "kJ"), (1e-9, 1e-6, 1e-3, 1.0, 1e3), strict=True)),
 }  # fmt: skip
+
+
+def _kind(keys: list[str | None] | None, text: bool) -> str:
+    """Return how a column is sorted: numbers as such, text as it is; numbers of several kinds, such
+    as ms and mJ, not at all."""
+    if keys is not None:
+        return ' data-k="n"'
+    return "" if text else ' data-k="x"'
 
 
 def _of_numbers(body: Sequence[Row], place: int) -> bool:
@@ -436,6 +435,7 @@ SCRIPT = """
 for (const table of document.querySelectorAll("table.sort")) {
   const body = table.tBodies[0], first = [...body.rows], heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, place) => {
+    if (head.dataset.k === "x") return;
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);

@@ -5,8 +5,6 @@ Never more than what the words say.
 
 from __future__ import annotations
 
-import re
-
 from ..base.terminal import coloured, paint
 
 TYPE_CHECKING = False
@@ -20,7 +18,6 @@ STATUSES = {
     "INFEASIBLE": ("bold", "red"),
     **dict.fromkeys(("FEASIBLE", "TIME_LIMIT", "NOT_FOUND"), ("bold", "yellow")),
 }
-STATUS = re.compile(rf"(?<![\w^-])({'|'.join(STATUSES)})(?![\w-])")
 # What a line begins with, and its colour; the first that fits.
 BEGINNINGS = (
     ("proven: no ", "red"),
@@ -28,9 +25,6 @@ BEGINNINGS = (
     ("not proven", "yellow"),
     ("note: ", "yellow"),
 )
-NONE_MEETS = re.compile(r"proven: .*, none meets ")
-NUMBER = re.compile(r"(^|\s)[-+(]?[\d.]")
-HEAD = re.compile(r"\S.*?\S {2,}\S|\S+ {2,}\S")  # of a table: words with gaps between them
 
 
 def tinted(text: str, stream: Any) -> str:
@@ -50,11 +44,19 @@ def _line(line: str, first: bool) -> str:
     title, colon, status = line.rpartition(": ")
     if colon and status in STATUSES:
         return paint(title + colon, "bold") + paint(status, *STATUSES[status])
-    if first and HEAD.match(line) and not NUMBER.search(line):
-        return paint(line, "bold")
-    if NONE_MEETS.match(line):
+    if first and "  " in line.strip() and not any(map(_is_number, line.split())):
+        return paint(line, "bold")  # the head of a table
+    if line.startswith("proven: ") and ", none meets " in line:
         return paint(line, "red")
     for start, colour in BEGINNINGS:
         if line.startswith(start):
             return paint(line, colour)
-    return STATUS.sub(lambda found: paint(found[0], *STATUSES[found[0]]), line)
+    for status, colours in STATUSES.items():  # of a table of several
+        before, found, after = line.partition(f" {status} ")
+        if found and "  " in line:
+            return f"{before} {paint(status, *colours)} {after}"
+    return line
+
+
+def _is_number(word: str) -> bool:
+    return word.lstrip("-+(")[:1].isdigit()

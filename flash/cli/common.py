@@ -130,9 +130,14 @@ def screen(text: str) -> str:
     import sys
     from os import environ
 
-    forced = "FORCE_COLOR" in environ or "CLICOLOR_FORCE" in environ
-    if sys.stdout is None or not (forced or sys.stdout.isatty()):
+    if sys.stdout is None:
         return text
+    forced = "FORCE_COLOR" in environ or "CLICOLOR_FORCE" in environ
+    if not forced and not sys.stdout.isatty():
+        return text
+    from .. import _TINTED, _open
+
+    _open(_TINTED)
     from .colours import tinted
 
     return tinted(text, sys.stdout)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sys
 
-from .. import _SHOWN, _open
+from .. import _SHOWN, _WATCHED, _open
 from ..errors import ArgumentError, FlashError
-from .common import check_json, print_json, screen
+from .common import check_json, screen
 from .options import (
     BUDGETS,
     HELP,
@@ -22,11 +22,7 @@ from .read import (
     read_any_space,
     read_conditions,
     read_evaluator,
-    read_kept,
     read_options,
-    read_row,
-    read_space,
-    read_space_data,
     read_together,
 )
 
@@ -114,6 +110,8 @@ def _search(args: Namespace) -> int:
     from .. import search  # first: it opens what reading a space needs, too
 
     check_json(args)
+    if args.progress:
+        _open(_WATCHED)
     if args.targets is not None:
         from .fleet import search_folder
 
@@ -196,41 +194,9 @@ def _choose(args: Namespace) -> int:
 
 
 def _evaluate(args: Namespace) -> int:
-    import flash
+    from .sweep import evaluate
 
-    from ..spaces.space import SearchSpace
-
-    if args.choices is not None or args.out is not None:
-        from .sweep import evaluate_file
-
-        if args.choices is None:
-            raise ArgumentError("--out takes the rows of --choices; NETWORKs are printed")
-        told = evaluate_file(args)
-        if args.json:
-            print_json(told)
-        else:
-            print(f"{told['rows']:,} rows in {told['out']}")
-        return FOUND
-    if not args.network:
-        raise ArgumentError("NETWORK or --choices must be given")
-    named = read_space(args)
-    space = SearchSpace(named) if isinstance(named, str) else named
-    rows = [read_row(space, text) for text in args.network]
-    columns = flash.evaluate(space, args.target, rows, predictor=args.predictor)
-    values = {name: column.tolist() for name, column in columns.items()}
-    if args.json:
-        values["index"] = [space.index(row) for row in rows]
-        values["architecture"] = [space.decode(row).to_dict() for row in rows]
-        networks = zip(*values.values(), strict=True)
-        print_json([dict(zip(values, one, strict=True)) for one in networks])
-        return FOUND
-    from ..results.screen import quantity, table
-
-    lines = [["network", *values]]
-    for number, name in enumerate(args.network):
-        lines.append([name, *(quantity(column[number]) for column in values.values())])
-    print(screen("\n".join(table(lines, 1))))
-    return FOUND
+    return evaluate(args)
 
 
 # cost
@@ -246,13 +212,9 @@ def _cost(args: Namespace) -> int:
 
 
 def _sweep(args: Namespace) -> int:
-    from .common import print_result
     from .sweep import sweep
 
-    result = sweep(args)
-    if not print_result(args, result):
-        return USAGE
-    return FOUND if result.feasible else NOTHING
+    return sweep(args)
 
 
 # measure and calibrate
@@ -274,39 +236,9 @@ def _calibrate(args: Namespace) -> int:
 
 
 def _train(args: Namespace) -> int:
-    import flash
+    from .train import train
 
-    given = {name: getattr(args, name) for name in ("learning_rate", "augment", "precision")}
-    given = {name: value for name, value in given.items() if value is not None}
-    from ..spaces.known.homes import KNOWN
-
-    space = read_space_data(args)
-    if args.space in KNOWN:  # of the images' own size and number of classes
-        space = args.space
-    result = flash.train(
-        space,
-        args.data,
-        args.n,
-        test=args.test,
-        test_fraction=args.test_fraction,
-        epochs=args.epochs,
-        batch_size=args.batch_size,
-        recipe=given,
-        repeats=args.repeats,
-        seed=args.seed,
-        device=args.device,
-        workers=args.workers,
-        out=args.out,
-        resume=not args.no_resume,
-        keep_weights=read_kept(args.keep_weights),
-        memory_gib=args.memory_gib,
-        progress=args.progress,
-    )
-    if args.json:
-        print_json(result.to_dict())
-    else:
-        print(result)
-    return FOUND
+    return train(args)
 
 
 # suggest, tell and fit
@@ -370,78 +302,9 @@ def _report(args: Namespace) -> int:
 
 
 def _targets(args: Namespace) -> int:
-    import flash
+    from .targets import list_targets
 
-    from ..base.registry import names as registered
-    from ..results.screen import table
-
-    names = (*flash.targets(), *registered("target")) if args.target is None else (args.target,)
-    found = [flash.Target.load(name) for name in names]
-    fields = (
-        *("name", "kind", "metrics", "description", "calibrated_ranges"),
-        *("not_calibrated_families", "residuals", "provenance"),
-    )
-    facts = [{field: _plain(getattr(one, field)) for field in fields} for one in found]
-    if args.json:
-        print_json(facts if args.target is None else facts[0])
-    elif args.target is None:
-        rows = [_listed(one) for one in facts]
-        titles = ["name", "kind", "metrics", "networks", "held-out error %", "their macs"]
-        print(screen("\n".join(table([titles, *rows], len(titles)))))
-    else:
-        for field, value in facts[0].items():
-            print("\n".join([f"{field}:", *_indented(value)]))
-    return FOUND
-
-
-def _listed(facts: dict[str, Any]) -> list[str]:
-    """Return a target's line: what it was fitted to, how far off it is, where it holds."""
-    sets = [one for one in (facts["residuals"] or {}).values() if isinstance(one, dict)]
-    counts = [one.get("networks") for one in sets]  # notes: a user's file may say anything there
-    count = sum(one for one in counts if isinstance(one, int))
-    errors = []
-    for metric in facts["metrics"]:
-        worst = [_error(one, metric) for one in sets]
-        some = [one for one in worst if one is not None]
-        errors.append(f"{max(some):.2g}" if some else "-")
-    ranges = [one["network"].get("macs") for one in facts["calibrated_ranges"].values()]
-    ends = [one for one in ranges if one]
-    low, high = min((one[0] for one in ends), default=0), max((one[1] for one in ends), default=0)
-    return [
-        facts["name"],
-        facts["kind"],
-        ", ".join(facts["metrics"]),
-        f"{count}" if count else "not calibrated",
-        ", ".join(errors),
-        f"{low / 1e6:.3g}M to {high / 1e6:.3g}M" if ends else "-",
-    ]
-
-
-def _error(notes: dict[str, Any], metric: str) -> float | None:
-    at: Any = notes.get("held_out", notes.get("all_networks"))
-    for key in (metric, "mape_pct"):
-        at = at.get(key) if isinstance(at, dict) else None
-    return float(at) if isinstance(at, (int, float)) else None
-
-
-def _plain(value: Any) -> Any:
-    """Return data of mappings and sequences as what JSON has."""
-    if hasattr(value, "keys"):
-        return {str(key): _plain(value[key]) for key in value}
-    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
-
-
-def _indented(value: Any, by: str = "  ") -> list[str]:
-    if isinstance(value, dict):
-        lines = []
-        for key, one in value.items():
-            nested = _indented(one, by + "  ")
-            short = len(nested) == 1 and not isinstance(one, dict)
-            lines += [f"{by}{key}: {nested[0].strip()}"] if short else [f"{by}{key}:", *nested]
-        return lines
-    if isinstance(value, list):
-        return [by + ", ".join(map(str, value))]
-    return [by + str(value)]
+    return list_targets(args)
 
 
 def _completion(args: Namespace) -> int:
@@ -451,15 +314,9 @@ def _completion(args: Namespace) -> int:
 
 
 def _info(args: Namespace) -> int:
-    from ..buildinfo import build_info
+    from .targets import info
 
-    facts = build_info(packages=True)
-    if args.json:
-        print_json(facts)
-    else:
-        width = max(map(len, facts))
-        print("\n".join(f"{name.ljust(width)}  {value}" for name, value in facts.items()))
-    return FOUND
+    return info(args)
 
 
 _COMMANDS: dict[str, Callable[[Namespace], int]] = {

@@ -420,7 +420,9 @@ def read(command: str, words: list[str]) -> Namespace:
 
     plain: Any = Words()
     try:
-        prepare(command, plain)
+        _PREPARE[command](plain)
+        if command in WATCHED:
+            plain.add_argument("--progress", action="store_true")
         found: Namespace = plain.read(words)
     except UnclearError:
         found = parser(command).parse_args(words)

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from ..errors import ArgumentError, FormatError
 from .choose import add_objectives, add_table, read_objectives, sweep_choices
-from .common import add_json, add_problem, budgets_of, check_json, has_table, names_of
-from .options import read_objective, read_space
+from .common import (
+    add_json,
+    add_problem,
+    budgets_of,
+    check_json,
+    has_table,
+    names_of,
+    print_json,
+    print_result,
+    screen,
+)
+from .options import USAGE, read_objective, read_row, read_space
 from .read import count
 
 TYPE_CHECKING = False
@@ -17,9 +27,10 @@ if TYPE_CHECKING:
     from ..choosing.tally import ChoiceSweep
     from ..sweeps.sweeping import SweepResult
 
+NOTHING = 1
 ROWS = 1 << 18  # at a time: of a row group
 
-__all__ = ["evaluate_file", "prepare_evaluate", "prepare_sweep", "sweep"]
+__all__ = ["evaluate", "evaluate_file", "prepare_evaluate", "prepare_sweep", "sweep"]
 
 EXAMPLES = """\
 examples:
@@ -94,8 +105,15 @@ def prepare_sweep(parser: ArgumentParser) -> None:
     add_table(parser)
 
 
-def sweep(args: Namespace) -> SweepResult | ChoiceSweep:
+def sweep(args: Namespace) -> int:
     """Run ``flash sweep``."""
+    result = _swept(args)
+    if not print_result(args, result):
+        return USAGE
+    return 0 if result.feasible else NOTHING
+
+
+def _swept(args: Namespace) -> SweepResult | ChoiceSweep:
     import flash
 
     check_json(args)
@@ -134,6 +152,43 @@ def _client(address: str) -> Any:
             f"--dask must be the address of a running scheduler, such as tcp://host:8786, "
             f"got {address!r}: {error}"
         ) from None
+
+
+def evaluate(args: Namespace) -> int:
+    """Run ``flash evaluate``."""
+    import flash
+
+    from ..spaces.space import SearchSpace
+
+    if args.choices is not None or args.out is not None:
+        if args.choices is None:
+            raise ArgumentError("--out takes the rows of --choices; NETWORKs are printed")
+        told = evaluate_file(args)
+        if args.json:
+            print_json(told)
+        else:
+            print(f"{told['rows']:,} rows in {told['out']}")
+        return 0
+    if not args.network:
+        raise ArgumentError("NETWORK or --choices must be given")
+    named = read_space(args)
+    space = SearchSpace(named) if isinstance(named, str) else named
+    rows = [read_row(space, text) for text in args.network]
+    columns = flash.evaluate(space, args.target, rows, predictor=args.predictor)
+    values = {name: column.tolist() for name, column in columns.items()}
+    if args.json:
+        values["index"] = [space.index(row) for row in rows]
+        values["architecture"] = [space.decode(row).to_dict() for row in rows]
+        networks = zip(*values.values(), strict=True)
+        print_json([dict(zip(values, one, strict=True)) for one in networks])
+        return 0
+    from ..results.screen import quantity, table
+
+    lines = [["network", *values]]
+    for number, name in enumerate(args.network):
+        lines.append([name, *(quantity(column[number]) for column in values.values())])
+    print(screen("\n".join(table(lines, 1))))
+    return 0
 
 
 def evaluate_file(args: Namespace) -> dict[str, Any]:

@@ -1,14 +1,14 @@
-"""The options of ``flash train``."""
+"""The command ``flash train``."""
 
 from __future__ import annotations
 
-from .read import count, fraction, number
+from .read import count, fraction, number, read_kept, read_space_data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
+    from argparse import ArgumentParser, Namespace
 
-__all__ = ["prepare_train"]
+__all__ = ["prepare_train", "train"]
 
 TRAIN_EXAMPLES = """\
 examples:
@@ -58,3 +58,41 @@ def prepare_train(parser: ArgumentParser) -> None:
         help="keep each network's weights, or with 'best' those of the most accurate")  # fmt: skip
     add("--memory-gib", type=number, default=4.0, metavar="G",
         help="GiB of decoded images kept; more are decoded in every epoch (4)")  # fmt: skip
+
+
+def train(args: Namespace) -> int:
+    """Run ``flash train``."""
+    import flash
+
+    from ..spaces.known.homes import KNOWN
+    from .common import print_json
+
+    given = {name: getattr(args, name) for name in ("learning_rate", "augment", "precision")}
+    given = {name: value for name, value in given.items() if value is not None}
+    space = read_space_data(args)
+    if args.space in KNOWN:  # of the images' own size and number of classes
+        space = args.space
+    result = flash.train(
+        space,
+        args.data,
+        args.n,
+        test=args.test,
+        test_fraction=args.test_fraction,
+        epochs=args.epochs,
+        batch_size=args.batch_size,
+        recipe=given,
+        repeats=args.repeats,
+        seed=args.seed,
+        device=args.device,
+        workers=args.workers,
+        out=args.out,
+        resume=not args.no_resume,
+        keep_weights=read_kept(args.keep_weights),
+        memory_gib=args.memory_gib,
+        progress=args.progress,
+    )
+    if args.json:
+        print_json(result.to_dict())
+    else:
+        print(result)
+    return 0

@@ -18,7 +18,7 @@ __all__ = ["UnclearError", "Words"]
 _KNOWN = {
     *("action", "const", "default", "dest", "help", "metavar", "nargs", "required", "type"),
 }
-_ACTIONS = (None, "store_true", "append", "count")
+_ACTIONS = (None, "store_true", "append")
 
 
 class UnclearError(Exception):
@@ -32,19 +32,26 @@ class Given:
         self.__dict__.update(values)
 
 
+# What `options.prepare` adds to every command, as `add_argument` takes it.
+_FLAG: dict[str, Any] = {"action": "store_true"}
+_TIMES: dict[str, Any] = {"action": "count", "default": 0}
+_QUIET, _VERBOSE = ("quiet", _FLAG), ("verbose", _TIMES)
+_EVERYWHERE = {"-q": _QUIET, "--quiet": _QUIET, "-v": _VERBOSE, "--verbose": _VERBOSE}
+
+
 class Words:
     """Stands for an `argparse.ArgumentParser` that is told what a command takes."""
 
     def __init__(self) -> None:
         self.intermixed = False  # places may stand between options
         self._places: list[tuple[str, dict[str, Any]]] = []
-        self._options: dict[str, tuple[str, dict[str, Any]]] = {}
-        self._values: dict[str, Any] = {}
+        self._options: dict[str, tuple[str, dict[str, Any]]] = {**_EVERYWHERE}
+        self._values: dict[str, Any] = {"quiet": False, "verbose": 0}
 
     def add_argument_group(self, *_: str) -> Words:
         return self
 
-    def add_argument(self, *names: str, **more: Any) -> None:
+    def add_argument(self, name: str, **more: Any) -> None:
         """Take an option or a place, if it is of a kind that `read` knows.
 
         Raises
@@ -52,18 +59,16 @@ class Words:
         UnclearError
             If it is not.
         """
-        name = names[-1]
-        if not more.keys() <= _KNOWN or more.get("action") not in _ACTIONS:
+        action = more.get("action")
+        if action not in _ACTIONS or not _KNOWN.issuperset(more):
             raise UnclearError(name)
-        dest = more.get("dest") or name.removeprefix("--").replace("-", "_")
-        self._values[dest] = more.get(
-            "default", False if more.get("action") == "store_true" else None
-        )
-        if name.startswith("--"):
-            for one in names:
-                self._options[one] = dest, more
+        if name[:2] == "--":
+            dest = more.get("dest") or name[2:].replace("-", "_")
+            self._options[name] = dest, more
         else:
+            dest = name
             self._places.append((dest, more))
+        self._values[dest] = more.get("default", False if action == "store_true" else None)
 
     def read(self, words: Sequence[str]) -> Given:
         """Return what a line says.

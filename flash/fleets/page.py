@@ -6,8 +6,8 @@ from ..base.html import some_of
 from ..base.names import UNITS
 from ..base.pages import ROWS, Under, call, cut
 from ..networks.line import line_of
-from ..results.page import space_of
-from ..results.screen import duration, quantity
+from ..results.page import budget_called, space_of
+from ..results.screen import called, duration, quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ def sections(fleet: FleetResult) -> list[Section]:
     plain = [name for name in PLAIN if any(getattr(fleet[i], name) is not None for i in some)]
     budgets = list(dict.fromkeys(name for i in some for name in fleet[i].budgets))
     rows: list[Row] = [
-        ["", "target", "status", "objective", *plain, *costs, *budgets, "evaluations", "network"]
+        [
+            *("", "target", "status", "objective", *map(called, (*plain, *costs))),
+            *(*map(budget_called, budgets), "evaluations", "network"),
+        ]
     ]
     for i in some:
         one = fleet[i]

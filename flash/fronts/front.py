@@ -266,8 +266,9 @@ class ParetoFront(Record, Reported):
         return f"{self.status}, {len(self):,} points"
 
     def _title(self) -> str:
-        against = " against ".join(self.objectives)
-        return f"{against}: {self.space.family} on {self.target.name}"
+        from .page import named
+
+        return f"{' against '.join(named(self))}: {self.space.family} on {self.target.name}"
 
     def _sections(self) -> list[Section]:
         from .page import sections

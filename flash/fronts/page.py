@@ -7,7 +7,7 @@ from ..base.names import UNITS
 from ..base.pages import ROWS, Under, call, cut
 from ..networks.line import line_of
 from ..results.page import space_of
-from ..results.screen import count, duration, quantity
+from ..results.screen import called, count, duration, quantity
 from .text import accelerator_parts, joint_columns, parts
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..base.pages import Section
     from .front import ParetoFront
 
-__all__ = ["made", "sections"]
+__all__ = ["made", "named", "sections"]
 
 ELSEWHERE = "front.to_frame(), front.to_json(path)"
 
@@ -34,6 +34,12 @@ def made(front: ParetoFront) -> str:
     return call("pareto", space_of(front.space), target, list(front.objectives), **keywords)
 
 
+def named(front: ParetoFront) -> list[str]:
+    """Return the objectives as a reader calls them."""
+    score = "accuracy" if front.predicted else "NN-Degree"
+    return [score if one == "accuracy" else called(one) for one in front.objectives]
+
+
 def sections(front: ParetoFront) -> list[Section]:
     """Return a front as the sections of a page."""
     n = len(front)
@@ -41,7 +47,7 @@ def sections(front: ParetoFront) -> list[Section]:
         {
             "status": front.status,
             "points": count(n),
-            "objectives": ", ".join(front.objectives),
+            "objectives": ", ".join(named(front)),
             "target": front.target.name,
             "space": f"{front.space.family}, {count(front.space.size)} configurations",
             "budgets": ", ".join(f"{name} {one:g}" for name, one in front.budgets.items()) or None,
@@ -68,7 +74,9 @@ def _knee(front: ParetoFront) -> list[Part]:
     rows = [("point", f"{front.knee_index:,}")]
     for name, column in front.metrics.items():
         if name != "score":
-            rows.append((name, quantity(column[front.knee_index].item(), UNITS.get(name, ""))))
+            rows.append(
+                (called(name), quantity(column[front.knee_index].item(), UNITS.get(name, "")))
+            )
     return [(rows, 2, False), *network_parts(one)]
 
 
@@ -77,7 +85,7 @@ def _points(front: ParetoFront) -> list[Part]:
     some = sorted({*some_of(n, ROWS - 1), front.knee_index}) if n > ROWS else list(range(n))
     metrics = [one for one in front.metrics if one != "score"]
     more = joint_columns(front, some)
-    rows: list[Row] = [["point", *metrics, *more, "knee", "network"]]
+    rows: list[Row] = [["point", *map(called, metrics), *more, "knee", "network"]]
     for place, i in enumerate(some):
         row = [str(i)]
         row += [quantity(front.metrics[one][i].item(), UNITS.get(one, "")) for one in metrics]

@@ -151,7 +151,7 @@ class Measurement(Record, Reported):
         return [
             ("", [*self._parts(), *self._charts()]),
             *([("Conditions", [(conditions, 2, False)])] if conditions else []),
-        ]  # type: ignore[list-item]
+        ]
 
     def _told(self) -> tuple[str, dict[str, str]]:
         """Return a headline and the facts that a screen shows."""

@@ -53,15 +53,15 @@ def _error(notes: Any, metric: str) -> str:
 def sections(target: Target) -> list[Section]:
     """Return a target as the sections of a page: how it was calibrated, and what it holds."""
     found: list[Section] = [("", [*parts(target), *target._charts()])]
-    ranges = _ranges(target)
-    if len(ranges) > 1:
-        found.append(("Calibrated ranges", [(ranges, 3, True)]))
     for title, data in (("Residuals", target.residuals), ("Provenance", target.provenance)):
         if data:
             found.append((title, [(flat(data), 2, False)]))
     if target.tiles is not None:
         for tile, one in target._by_tile.items():
             found.append((f"Tiles of {tile}: residuals", [(flat(one.residuals or {}), 2, False)]))
+    ranges = _ranges(target)
+    if len(ranges) > 1:
+        found.append(("Calibrated ranges", [(ranges, 3, True)]))
     coefficients = _coefficients(target)
     if len(coefficients) > 1:
         found.append(("Coefficients", [(coefficients, 3, True)]))

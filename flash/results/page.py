@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..base.html import facts, told
 from ..base.names import LABELS, STORED, UNITS
 from ..base.pages import ROWS, Under, call, cut
-from .screen import count, duration, parts, quantity
+from .screen import called, count, duration, parts, quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .histogram import Histogram
     from .result import SearchResult
 
-__all__ = ["histogram_parts", "line", "made", "sections", "space_of"]
+__all__ = ["budget_called", "histogram_parts", "line", "made", "sections", "space_of"]
 
 
 def space_of(space: Any) -> Any:
@@ -27,6 +27,12 @@ def space_of(space: Any) -> Any:
     if isinstance(space, SearchSpace) and space == SearchSpace(space.family):
         return space.family
     return Under("space")
+
+
+def budget_called(name: str) -> str:
+    """Return a budget as a reader and a call name it; a condition as it is."""
+    label = LABELS.get(name.removeprefix("max_").removeprefix("min_"), "")
+    return f"{label} ({name})" if label else name
 
 
 def made(result: SearchResult[Any]) -> str:
@@ -108,10 +114,12 @@ def _costs(result: SearchResult[Any]) -> list[Part]:
             used = "" if field == "accuracy" else f"{percent_of(value, limit):.1f} %"
         rows.append([label, quantity(value, unit), *between, budget, used])
     shown = {row[0] for row in rows}
+    chosen = result.accelerator is not None and any(result.accelerator["cell_bits"])
+    bits = " (of 32 bits)" if chosen and not result.int8 else ""
     for name in STORED:
         value = getattr(result, name)
         if value is not None and LABELS[name] not in shown:
-            rows.append([LABELS[name], f"{value:,.1f} KiB", "", "", "", ""])
+            rows.append([LABELS[name] + bits, f"{value:,.1f} KiB", "", "", "", ""])
     return [(rows, 1, True)]
 
 
@@ -137,8 +145,9 @@ def _binding(result: SearchResult[Any]) -> list[Part]:
     rows: list[Row] = [["budget", "with 1 % more", "without it", "gained by each unit"]]
     for name, one in (result.binding or {}).items():
         given = (one.get(key) for key in ("one_percent", "unlimited", "per_unit"))
-        rows.append([name, *("-" if value is None else f"{value:.6g}" for value in given)])
-    return [f"what {result.objective_name} would be", (rows, 1, True)]
+        numbers = ("-" if value is None else f"{value:.6g}" for value in given)
+        rows.append([budget_called(name), *numbers])
+    return [f"what {called(result.objective_name)} would be", (rows, 1, True)]
 
 
 def _refusal(result: SearchResult[Any]) -> list[Part]:
@@ -147,7 +156,8 @@ def _refusal(result: SearchResult[Any]) -> list[Part]:
         rows: list[Row] = [["budget", "given", "alone at least (accuracy: at most)"]]
         for name, value in result.least.items():
             unit = UNITS.get(name.removeprefix("max_"), "")
-            rows.append([name, told(result.budgets.get(name)), quantity(value, unit)])
+            given = told(result.budgets.get(name))
+            rows.append([budget_called(name), given, quantity(value, unit)])
         found.append((rows, 1, True))
     for title, some in (
         (
@@ -158,7 +168,7 @@ def _refusal(result: SearchResult[Any]) -> list[Part]:
     ):
         if some:
             names = list(dict.fromkeys(name for one in some for name in one))
-            rows = [["", *names]]
+            rows = [["", *map(budget_called, names)]]
             rows += [
                 [str(k), *(_given(one, name) for name in names)] for k, one in enumerate(some, 1)
             ]
@@ -177,7 +187,7 @@ def _search(result: SearchResult[Any]) -> list[Part]:
     found: list[Part] = [
         facts(
             {
-                "maximised": result.objective_name,
+                "maximised": called(result.objective_name),
                 "objective": None if result.objective is None else f"{result.objective:.6g}",
                 "nothing exceeds": bound,
                 "gap": gap,

@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..base.html import Part
     from ..base.pages import Section
     from .suggestion import Suggestion
 
@@ -30,5 +31,8 @@ def sections(suggestion: Suggestion[Any]) -> list[Section]:
     said = [one for one in suggestion._parts() if isinstance(one, str)]
     lines = [one for one in said if not one.startswith("... and")]
     more = len(suggestion) - ROWS
-    table = [(suggestion._table(ROWS), 1, True), f"and {more:,} more" if more > 0 else ""]
+    table: list[Part] = [
+        (suggestion._table(ROWS), 1, True),
+        f"and {more:,} more" if more > 0 else "",
+    ]
     return [("", [*lines, *suggestion._charts()]), ("Networks to train", table)]

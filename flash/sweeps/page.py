@@ -7,7 +7,7 @@ from ..base.names import UNITS
 from ..base.pages import ROWS, call, cut
 from ..networks.line import line_of
 from ..results.page import histogram_parts, space_of
-from ..results.screen import count, duration, quantity
+from ..results.screen import called, count, duration, quantity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def sections(result: SweepResult) -> list[Section]:
             "within the budgets": f"{count(result.feasible)}{share}",
             "budgets": ", ".join(f"{name} {one:g}" for name, one in result.budgets.items()) or None,
             "conditions": result.where,
-            "best by": result.objective_name if result.top else None,
+            "best by": called(result.objective_name) if result.top else None,
             "rows": None if result.out is None else f"{count(result.rows or 0)} in {result.out}",
             "made again, damaged or missing": ", ".join(result.remade) or None,
             "stopped by": result.stopped,
@@ -68,7 +68,7 @@ def sections(result: SweepResult) -> list[Section]:
 def _best(result: SweepResult) -> list[Part]:
     some = result.top[:ROWS]
     costs = [name for name in COSTS if getattr(result.top[0], name) is not None]
-    rows: list[Row] = [["", "objective", *costs, "index", "network"]]
+    rows: list[Row] = [["", "objective", *map(called, costs), "index", "network"]]
     for rank, one in enumerate(some, 1):
         row = [str(rank), "-" if one.objective is None else f"{one.objective:.6g}"]
         for name in costs:
@@ -83,7 +83,7 @@ def _front(front: Mapping[str, tuple[float, ...]]) -> list[Part]:
     names = list(front)
     n = len(front[names[0]]) if names else 0
     some = some_of(n, ROWS)
-    rows: list[Row] = [["", *names]]
+    rows: list[Row] = [["", *map(called, names)]]
     for i in some:
         cells = [quantity(front[name][i], UNITS.get(name, "")) for name in names]
         rows.append([str(i), *cells])

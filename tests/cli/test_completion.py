@@ -87,6 +87,7 @@ def test_bash(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @posix
+@pytest.mark.slow
 @pytest.mark.processes
 def test_fish(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shell = shell_of("fish")

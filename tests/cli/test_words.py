@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from flash.cli.options import _PREPARE, parser, prepare
+from flash.cli.options import _PREPARE, WATCHED, parser
 from flash.cli.words import UnclearError, Words
 
 
 def words_of(command: str) -> Words:
     made: Any = Words()
-    prepare(command, made)
+    _PREPARE[command](made)
+    if command in WATCHED:
+        made.add_argument("--progress", action="store_true")
     return made
 
 
