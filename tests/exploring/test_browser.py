@@ -208,7 +208,7 @@ def test_a_point_of_the_front_is_gone_to(at: Callable[..., Any]) -> None:
         page.keyboard.press("Enter")
         until(page, f"document.getElementById('limit-0').value !== '{there.latency_ms!r}'")
         settled(page)
-        assert budgets(page)["max_latency_ms"] < there.latency_ms
+        assert budgets(page) == {"max_latency_ms": max(front.values("latency_ms"))}
 
 
 def test_conflicts_have_ways_out(at: Callable[..., Any]) -> None:
@@ -450,9 +450,9 @@ def test_weights_and_fronts_of_three(at: Callable[..., Any]) -> None:
         count = len(flash.pareto(SPACE, "rram", ["accuracy", "latency_ms", "area_mm2"]))
         assert page.inner_text("#front-said").startswith(f"{count:,} points")
         # neither a fourth nor, of two, one less
-        page.click("#fronts >> text=MACs")
+        page.click("#fronts >> text=MACs", force=True)
         page.click("#fronts >> text=latency")
-        page.click("#fronts >> text=area")
+        page.click("#fronts >> text=area", force=True)
         settled(page)
         pressed = page.eval_on_selector_all(
             "#fronts > [aria-pressed=true]", "all => all.map(one => one.dataset.value)"
