@@ -619,12 +619,12 @@ class _Drawn:
         )
         ticks = [(k - 0.02, *tick) for k, one in enumerate(axes) for tick in one.ticks]
         names = [(k, 1.09, axis.label) for k, axis in enumerate(mark.axes)]
-        for some, where in ((ticks, "middle left"), (names, "middle center")):
+        for texts, where in ((ticks, "middle left"), (names, "middle center")):
             found.append(
                 scatter(
-                    x=[one[0] for one in some],
-                    y=[one[1] for one in some],
-                    text=[_text(one[2]) for one in some],
+                    x=[one[0] for one in texts],
+                    y=[one[1] for one in texts],
+                    text=[_text(one[2]) for one in texts],
                     mode="text",
                     textposition=where,
                     textfont={"color": black, "size": 11},
