@@ -113,7 +113,7 @@ VIEWS: dict[str, View] = {
     "layers": (lambda _: ("mobilenet-v2", "cpu-x86"), "max_latency_ms=6", layers, True),
     "weights": (
         lambda _: ("resnet", "rram"),
-        "weight_accuracy=1&weight_latency_ms=-0.5&confidence=0.9", opened, False,
+        "max_latency_ms=3&weight_accuracy=1&weight_energy_mj=-0.2&confidence=0.9", opened, False,
     ),
     "codesign": (
         lambda _: ("densenet", "fpga-zu3eg"), "max_latency_ms=5&codesign=1", None, True,
@@ -139,7 +139,7 @@ def main(names: list[str]) -> int:
                     then(page)
                     settled(page)
                 data = page.screenshot(full_page=full)
-        image = Image.open(io.BytesIO(data)).convert("RGB").quantize(64)
+        image = Image.open(io.BytesIO(data)).convert("RGB").quantize(160, kmeans=2)
         path = FOLDER / f"{name}.png"
         image.save(path, optimize=True)
         size = path.stat().st_size

@@ -56,7 +56,7 @@ WATCH = """() => {
     const scale = window.flashExplore.settings().scales[k];
     const value = window.flashExplore.valueAt(scale, Number(event.target.value));
     const key = `${scale.key}=${value}`;
-    if (box && !window.askedAt.has(key)) window.askedAt.set(key, performance.now());
+    if (box) window.askedAt.set(key, performance.now());
     window.lastAt = performance.now();
   }, true);
   new MutationObserver(async () => {

@@ -188,7 +188,7 @@ def _reasons(app: Any, source: Source) -> None:
 def _drawn(source: Source, state: State, own: Answer, view: Any) -> tuple[dict[str, Any], str]:
     """Return the drawing of the network that is looked at, or of its layers' costs."""
     if not own.found:
-        return nothing(own.headline or own.error), ""
+        return nothing(own.headline or "not drawn: see above"), ""
     if view == "layers":
         cost = source.costs(state)[source.targets.index(own.target)]
         return layers_of(cost) or (nothing("no costs layer by layer"), "")
@@ -286,7 +286,8 @@ def _exports(app: Any, source: Source) -> None:
             return [no_update, no_update]
         try:
             state, _ = _state_of(source, (asked or {}).get("query", ""))
-            what = ctx.triggered_id["what"]
+            button: Any = ctx.triggered_id
+            what = button["what"]
             picture = what in dict(pictures_of(source))
             file = picture_of(source, state, what) if picture else source.export(state, what)
         except Exception as error:

@@ -40,6 +40,7 @@ INDEX = """\
 {%app_entry%}
 <footer>
 {%config%}
+<script src="/assets/before.js"></script>
 {%scripts%}
 {%renderer%}
 </footer>
@@ -147,6 +148,11 @@ def _fronts(source: Source) -> list[str]:
     return [*source.start.front] or [one.name for one in source.goals[: source.first]]
 
 
+def _attributes(given: dict[str, str]) -> dict[str, Any]:
+    """Return attributes whose names Python cannot write."""
+    return {**given}
+
+
 def layout_of(source: Source) -> Any:
     """Return the page."""
     from dash import dcc, html
@@ -185,7 +191,9 @@ def _head(source: Source) -> Any:
                 [
                     html.Span(id="copied", role="status", className="copied"),
                     *[
-                        html.Button(f"Copy {said}", className="quiet", **{"data-copy": name})
+                        html.Button(
+                            f"Copy {said}", className="quiet", **_attributes({"data-copy": name})
+                        )
                         for name, said in COPIED.items()
                     ],
                     html.Details(
@@ -226,7 +234,7 @@ def _controls(source: Source) -> Any:
         html.Div([html.Dt(name), html.Dd(value)], className="fact") for name, value in source.facts
     ]
     parts.append(_fold("What is explored", [html.Dl(facts, className="facts")]))
-    return html.Aside(parts, className="controls", **{"aria-label": "What is asked"})
+    return html.Aside(parts, className="controls", **_attributes({"aria-label": "What is asked"}))
 
 
 def _fold(title: str, parts: list[Any]) -> Any:
@@ -246,7 +254,7 @@ def _main(source: Source) -> Any:
                 className=f"answers of-{min(len(source.targets), 4)}",
                 id="answers",
                 tabIndex=-1,
-                **{"aria-label": "Answers"},
+                **_attributes({"aria-label": "Answers"}),
             ),
             _front(source),
             _network(source),
@@ -257,7 +265,12 @@ def _main(source: Source) -> Any:
                         html.Div(
                             [
                                 html.P(said, className="note"),
-                                html.Pre(id=name, tabIndex=0, role="group", **{"aria-label": said}),
+                                html.Pre(
+                                    id=name,
+                                    tabIndex=0,
+                                    role="group",
+                                    **_attributes({"aria-label": said}),
+                                ),
                             ]
                         )
                         for name, said in (("command", "In a shell"), ("python", "In Python"))
@@ -304,7 +317,7 @@ def _card(source: Source, number: int, name: str) -> Any:
 
 COPIED = {"link": "link", "command": "command", "python": "Python"}
 VIEWS = [("drawing", "drawing"), ("layers", "time and energy of its layers")]
-GRAPH = {"displaylogo": False, "displayModeBar": False, "responsive": True, "showTips": False}
+GRAPH: Any = {"displaylogo": False, "displayModeBar": False, "responsive": True, "showTips": False}
 
 
 def _chips(
@@ -315,15 +328,16 @@ def _chips(
     from dash import html
 
     buttons = [
-        html.Button(text, className="chip",
-                    **{"data-value": value, "aria-pressed": str(value in chosen).lower()})
+        html.Button(text, className="chip", **_attributes(
+            {"data-value": value, "aria-pressed": str(value in chosen).lower()}
+        ))
         for value, text in options
     ]  # fmt: skip
     kind = {"data-single": "1"} if single else {}
     if most is not None:
         kind["data-most"] = str(most)
     return html.Div(buttons, id=name, className="chips", role="group",
-                    **{"aria-label": said, **kind})  # fmt: skip
+                    **_attributes({"aria-label": said, **kind}))  # fmt: skip
 
 
 def _graph(name: str) -> Any:
@@ -371,7 +385,7 @@ def _front(source: Source) -> Any:
             *([html.Div(id="coarse")] if source.coarser else []),
         ],
         className="panel front",
-        **{"aria-label": "Every trade-off"},
+        **_attributes({"aria-label": "Every trade-off"}),
     )
 
 
@@ -391,7 +405,11 @@ def _network(source: Source) -> Any:
                 hidden=not has_drawing(source),
             ),
             html.Div(
-                id="parts", className="parts", tabIndex=0, role="group", **{"aria-label": said}
+                id="parts",
+                className="parts",
+                tabIndex=0,
+                role="group",
+                **_attributes({"aria-label": said}),
             ),
         ],
         className="panel network",

@@ -21,6 +21,9 @@ __all__ = [
 ]  # fmt: skip
 
 HERE = "answer"
+LEGEND = {
+    "orientation": "h", "x": 0.0, "y": 1.0, "yref": "container", "yanchor": "top", "entrywidth": 0,
+}  # fmt: skip
 ROOM = 0.05  # beside the outermost points
 WIDE, NARROW = 9.5, 4.6  # inches of a drawing
 LAYERS = 12  # with bars of their own
@@ -233,7 +236,7 @@ def page_figure(chart: Chart) -> dict[str, Any]:
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hoverlabel": {"bgcolor": "white", "font": {"size": 12}, "align": "left"},
         "margin": {"l": 58, "r": 12, "t": 26, "b": 40},
-        "legend": {"orientation": "h", "x": 0.0, "y": 1.0, "yanchor": "bottom", "entrywidth": 0},
+        "legend": LEGEND,
     }
     return figure
 
@@ -257,7 +260,7 @@ def layers_of(cost: Any) -> tuple[dict[str, Any], str] | None:
     named = [one for one in panels if any(getattr(one.y, "categories", None) or ())]
     first = panels.index(named[0]) if named else 0
     figure = page_figure(Chart("", panels[first:]))
-    figure["layout"]["margin"] = {"l": 170, "r": 10, "t": 44, "b": 40}
+    figure["layout"]["margin"] = {"l": 170, "r": 10, "t": 72, "b": 40}
     return figure, "; ".join(notes)
 
 

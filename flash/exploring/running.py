@@ -44,6 +44,8 @@ class Explorer(Shown):
 
     address: str
     title: str
+    _source: Source
+    _served: Served
 
     def __init__(self) -> None:
         raise ArgumentTypeError("an Explorer is made by flash.explore")
@@ -54,7 +56,7 @@ class Explorer(Shown):
 
         self = cls.__new__(cls)
         self._source = source
-        self._served: Served = served(source, port)
+        self._served = served(source, port)
         self.title = source.title
         query = source.start.to_query()
         self.address = f"http://{HOST}:{self._served.port}/" + (f"?{query}" if query else "")
@@ -105,7 +107,7 @@ class Explorer(Shown):
 def explore(
     what: SearchSpace
     | ChoiceProblem
-    | ParetoFront[Any]
+    | ParetoFront
     | ChoiceFront
     | SweepResult
     | str

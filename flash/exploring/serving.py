@@ -124,16 +124,8 @@ def app_of(source: Source) -> Any:
     from .callbacks import connect
     from .page import INDEX, layout_of
 
-    class Page(dash.Dash):  # type: ignore[misc]
-        """With a script that goes before dash's own."""
-
-        def interpolate_index(self, **parts: Any) -> str:
-            first = f'<script src="{self.get_asset_url("before.js")}"></script>\n'
-            parts["scripts"] = first + str(parts["scripts"])
-            return str(super().interpolate_index(**parts))
-
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "assets")
-    app = Page(
+    app = dash.Dash(
         __name__,
         assets_folder=folder,
         assets_ignore=r"before\.js",
@@ -148,7 +140,7 @@ def app_of(source: Source) -> Any:
         enable_mcp=False,
         add_log_handler=False,
         title=f"{source.title}: flash",
-        update_title=None,
+        update_title="",
         index_string=INDEX,
         suppress_callback_exceptions=False,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
@@ -174,7 +166,7 @@ def _server_of(app: Any, listening: socket) -> Any:
         def version_string(self) -> str:
             return "flash"
 
-    def lost(*_: object) -> None:
+    def lost(request: Any, client_address: Any) -> None:
         log.debug("a browser has left", exc_info=True)
 
     def told(type: str, message: str, *args: Any) -> None:
@@ -246,13 +238,9 @@ def _own(request: Any) -> bool:
     told = request.headers.get("Sec-Fetch-Site")
     if told in (None, "same-origin", "none"):
         return True
-    return (
-        request.method == "GET"
-        and request.path == "/"
-        and request.headers.get("Sec-Fetch-Mode") == "navigate"
-        and request.headers.get("Sec-Fetch-Dest") == "document"
-        and request.headers.get("Sec-Fetch-User") == "?1"
-    )
+    opened = {"Mode": "navigate", "Dest": "document", "User": "?1"}
+    heads = all(request.headers.get(f"Sec-Fetch-{k}") == v for k, v in opened.items())
+    return heads and bool(request.method == "GET" and request.path == "/")
 
 
 def _policy(scripts: tuple[str, ...]) -> str:

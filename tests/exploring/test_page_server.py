@@ -210,8 +210,9 @@ def test_a_port_that_is_taken(page: flash.Explorer) -> None:
 def test_what_is_not_accepted_is_told_before_anything_is_served(
     more: dict[str, Any], told: str
 ) -> None:
+    given: dict[str, Any] = {"browser": False, **more}
     with pytest.raises((ArgumentError, ArgumentTypeError), match=re.escape(told)):
-        flash.explore(SPACE, "rram", **{"browser": False, **more})
+        flash.explore(SPACE, "rram", **given)
     assert not [one for one in threading.enumerate() if one.name == "flash explore"][1:]
 
 
