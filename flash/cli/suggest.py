@@ -87,6 +87,7 @@ def suggest(args: Namespace) -> int:
             noise=args.noise,
             folder=args.folder,
             seed=args.seed,
+            progress=args.progress,
         )
     except NothingLeft as nothing:
         print("\n".join([f"flash: {nothing}", *getattr(nothing, "__notes__", ())]), file=sys.stderr)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, items, number, path_of, public, shown
+from ..base.checks import choice, integer, items, number, path_of, public, shown, watched
 from ..base.names import COSTS, COUNTS, TERMS
+from ..base.progress import Progress
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ..hardware.target import as_target
 from ..networks.families import MAX_SEED
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from ..base.progress import Watching
     from ..hardware.target import Target
     from ..networks.cell_networks import Net
     from ..predictors.predictor import AccuracyPredictor
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
         pending: Iterable[Any] = (),
         folder: str | os.PathLike[str] | None = None,
         seed: int = 0,
+        progress: Watching = False,
     ) -> Suggestion: ...
     @overload
     def suggest(
@@ -87,6 +90,7 @@ if TYPE_CHECKING:
         pending: Iterable[Any] = (),
         folder: str | os.PathLike[str] | None = None,
         seed: int = 0,
+        progress: Watching = False,
     ) -> Suggestion[N]: ...
 
 
@@ -109,6 +113,7 @@ def suggest(
     pending: Iterable[Any] = (),
     folder: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    progress: Watching = False,
 ) -> Suggestion[Any]:
     """Suggest which networks to train next, given what is trained so far.
 
@@ -150,6 +155,8 @@ def suggest(
         target and set of budgets, and one process asks at a time.
     seed : int, default 0
         The same seed and measurements give the same networks.
+    progress : bool or "auto", default False
+        Show on standard error how many are found: see `flash.search`.
 
     Returns
     -------
@@ -162,6 +169,7 @@ def suggest(
     NothingLeft
         If no network that is not measured meets the budgets.
     """
+    watched("progress", progress)
     own = any_space(space)
     device = _device(target, own)
     costs = (max_latency_ms, max_energy_mj, max_area_mm2, max_params, max_macs)
@@ -176,6 +184,7 @@ def suggest(
         {"cost": choice("cost", cost, WEIGHED), "columns": _columns(columns), "prior": None},
         None if noise is None else float(number("noise", noise, 0.0, 1.0)),
         integer("seed", seed, 0, MAX_SEED),
+        progress,
     )
     if prior is not None:
         from ..predictors.predictor import as_predictor
@@ -249,7 +258,7 @@ class Asked:
 
     Parameters
     ----------
-    space, target, n, budgets, limits, least, options, noise, seed
+    space, target, n, budgets, limits, least, options, noise, seed, progress
         As `flash.suggest` and `propose` have them.
     """
 
@@ -264,6 +273,7 @@ class Asked:
         options: dict[str, Any],
         noise: float | None,
         seed: int,
+        progress: Watching,
     ) -> None:
         self.space = space
         self.target = target
@@ -274,6 +284,7 @@ class Asked:
         self.options = options
         self.noise = noise
         self.seed = seed
+        self.progress = progress
 
     def rows_of(self, held: Any) -> dict[str, Row]:
         """Return the row of each id of a folder."""
@@ -301,15 +312,16 @@ class Asked:
             )
         ground = ground_of(self.space, self.target)
         try:
-            found = propose(
-                ground,
-                known,
-                self.n,
-                limits=self.limits,
-                least=self.least,
-                seed=self.seed,
-                options=self.options,
-            )
+            with Progress(self.progress, "suggestions", self.n, "networks") as show:
+                found = propose(
+                    ground,
+                    known,
+                    self.n,
+                    limits=self.limits,
+                    least=self.least,
+                    seed=self.seed,
+                    options={**self.options, "found": show.update},
+                )
         except NothingLeft as error:
             error.add_note(
                 f"measured: {len(known)}, asked for and not told or failed: {len(known.pending)}; "

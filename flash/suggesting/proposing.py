@@ -122,7 +122,8 @@ def propose(
         "allowed" : a function of rows, which says which of them may be trained at all;
         "exponents" : of the metrics in what is maximised, their weighted product, accuracy first;
         None: accuracy alone;
-        "look" : called between networks that are charged one by one: what it raises ends it all.
+        "look" : called between networks that are charged one by one: what it raises ends it all;
+        "found" : called with the number of networks found so far, for who watches.
 
     Raises
     ------
@@ -151,6 +152,7 @@ class _Proposing:
         self.options = options
         self.allowed: Callable[[Rows], NDArray[np.bool_]] | None = options.get("allowed")
         self.look: Callable[[], None] | None = options.get("look")
+        self.told: Callable[[int], None] = options.get("found") or (lambda count: None)
         self.held = {tuple(row) for row in (*known.rows.tolist(), *known.pending.tolist())}
         among = options.get("among")
         self.listed = None if among is None else listed(ground, among, self.allowed)
@@ -269,6 +271,7 @@ class _Proposing:
             found.append(row)
             gains.append(told)
             self.held.add(tuple(row[0].tolist()))
+            self.told(number + 1)
             if number + 1 < n:
                 self._imagine(row)
         if not found:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.checks import choice, integer, items, public, shown
+from ..base.checks import choice, integer, items, public, shown, watched
+from ..base.progress import Progress
 from ..base.seeds import stream
 from ..errors import ArgumentError, ArgumentTypeError
 from ..hardware._samples import is_module
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from ..base.progress import Watching
     from ..networks.cell_networks import Net
     from .data import Dataset
     from .images import Data
@@ -45,6 +47,7 @@ def zero_cost_scores(
     batch_size: int = 64,
     repeats: int = 1,
     seed: int = 0,
+    progress: Watching = False,
 ) -> dict[str, NDArray[np.float64]]:
     """Score networks at their initial weights: a few passes of a batch each, no training.
 
@@ -75,6 +78,8 @@ def zero_cost_scores(
     seed : int, default 0
         The same seed gives the same scores on a machine, whatever the number of torch's threads
         (one is used) and whatever else is in the list. The caller's random state stays.
+    progress : bool or "auto", default False
+        Show on standard error how many networks are scored: see `flash.search`.
 
     Returns
     -------
@@ -126,6 +131,7 @@ def zero_cost_scores(
     batch_size = integer("batch_size", batch_size, 2, MAX_BATCH)
     repeats = integer("repeats", repeats, 1, MAX_REPEATS)
     seed = integer("seed", seed, 0, MAX_SEED - MAX_REPEATS)
+    watched("progress", progress)
     shape = None if input_shape is None else image_shape(input_shape)
     given = _listed(networks)
     torch = require("flash.zero_cost_scores", "torch", "torch")
@@ -136,9 +142,10 @@ def zero_cost_scores(
     if images is not None:
         _check_fit(given, shapes, images)
     run = _Run(torch, images, wanted, batch_size)
-    with _quiet(torch):
+    with _quiet(torch), Progress(progress, "scores", len(given), "networks") as show:
         for number, (network, one) in enumerate(zip(given, shapes, strict=True)):
             run.network(f"networks[{number}]", network, one, range(seed, seed + repeats))
+            show.advance()
     return run.answer()
 
 

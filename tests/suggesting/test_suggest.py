@@ -333,3 +333,12 @@ def test_a_frame() -> None:
     assert list(frame.columns[:2]) == ["name", "index"]
     assert len(frame) == 3
     assert (frame["latency_ms"] > 0).all()
+
+
+def test_progress_is_told_and_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    trained = [(row, 0.5 + k / 20) for k, row in enumerate(SMALL.sample(6, seed=1))]
+    seen = flash.suggest(SMALL, "rram", trained, n=2, progress=True)
+    assert "suggestions: 2 of 2 networks, in " in capsys.readouterr().err
+    assert seen.rows.tolist() == flash.suggest(SMALL, "rram", trained, n=2).rows.tolist()
+    with pytest.raises(ArgumentTypeError, match="progress must be True, False or 'auto'"):
+        flash.suggest(SMALL, "rram", trained, progress=1)  # type: ignore[arg-type]
