@@ -25,6 +25,8 @@ AFTER_S = 1.0  # what takes less is told of in one line, or none where nobody as
 EVERY_S = 0.05  # between two changes of a bar
 LINE_S, LONGEST_S = 1.0, 60.0  # between two lines: a share of the time so far, within these
 SHARE = 0.05
+LEAST_S = 0.5  # of time left that is told
+WIDEST = 24  # of a bar, in characters
 MOST_POINTS = 64
 INF = float("inf")
 
@@ -225,8 +227,8 @@ class Progress:
         """Return how much time is left by now."""
         if self._ends_at is None:
             return ""
-        left_s = max(0.0, self._ends_at - perf_counter())
-        return f"about {time_of(left_s)} left"
+        left_s = self._ends_at - perf_counter()
+        return f"about {time_of(left_s)} left" if left_s >= LEAST_S else ""
 
     def __format__(self, form: str) -> str:
         """Return what a column of rich's shows, as it is drawn."""
@@ -305,15 +307,20 @@ class _Bar:
 
 def _bars(rich: Any) -> Any:
     from rich.console import Console
+    from rich.table import Column
 
-    def column(form: str) -> Any:
-        return rich.TextColumn(f"{{task.fields[own]:{form}}}", markup=False)
+    def column(form: str, **more: Any) -> Any:
+        own = Column(no_wrap=True, **more)
+        return rich.TextColumn(f"{{task.fields[own]:{form}}}", markup=False, table_column=own)
 
+    console = Console(stderr=True, no_color=not coloured(sys.stderr))
     return rich.Progress(
         column("what"),
-        rich.BarColumn(24),
-        *map(column, ("amount", "time", "told")),
-        console=Console(stderr=True, no_color=not coloured(sys.stderr)),
+        rich.BarColumn(min(WIDEST, console.width // 8)),
+        *map(column, ("amount", "time")),
+        column("told", ratio=1, overflow="ellipsis"),  # what gives way on a narrow terminal
+        console=console,
+        expand=True,
         transient=True,
         redirect_stdout=is_terminal(sys.stdout),  # what goes to a file must not come here
     )

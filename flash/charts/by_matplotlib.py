@@ -359,6 +359,17 @@ class _Drawn:
                 alpha=max(0.15, min(0.9, 60.0 / len(heights))),
             )
             axes.add_collection(lines)
+            self._bar(own[mark.shade], mark.axes[mark.shade].label)
+
+    def _bar(self, own: Any, label: str) -> None:
+        """Draw the bar that tells by what lines of parallel coordinates are coloured."""
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import Normalize
+
+        shades = ScalarMappable(Normalize(0.0, 1.0), palette.SHADES)
+        bar = self.figure.colorbar(shades, ax=self.axes, label=f"colour: {label}")
+        shares, texts = zip(*own.ticks, strict=True)
+        bar.set_ticks(list(shares), labels=list(texts))
 
 
 HALO = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}

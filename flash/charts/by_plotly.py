@@ -21,6 +21,7 @@ STEPS = {"": "linear", "after": "hv", "before": "vh"}
 LETTERS = 1e6  # from here on numbers on an ordinary axis have them, as 2M
 ANCHORS = {"start": "middle right", "middle": "middle center", "end": "middle left"}
 POINT = 96.0 / 72.0  # a typographic point in those of a screen
+TINTS = 24  # of lines of parallel coordinates
 GRID = "#E3E3E3"
 FRAGMENT = 2000  # points of a mark where it is a part of a page
 LONGEST = 30  # letters of a name beside an axis
@@ -96,11 +97,12 @@ def plain_of(chart: Chart, most: int | None = None) -> dict[str, Any]:
     annotations: list[dict[str, Any]] = []
     shares = [panel.wide for panel in chart.panels[:columns]]
     gaps = [max(map(_gap, chart.panels[k::columns]), default=0.0) for k in range(columns)]
+    several = sum(_is_parallel(panel) for panel in chart.panels) > 1
     for number, panel in enumerate(chart.panels):
         row, column = divmod(number, columns)
         across = _place(shares, gaps, column, 0.06 if panel.second is not None else 0.0)
         up = _place([1.0] * rows, [0.3 / rows] * rows, rows - 1 - row)
-        drawn = _Drawn(graphs, panel, number, across, up)
+        drawn = _Drawn(graphs, panel, number, across, up, several=several)
         data += drawn.traces(stands)
         layout |= drawn.layout
         annotations += drawn.annotations
@@ -161,9 +163,13 @@ def _stands(chart: Chart, names: Sequence[str]) -> set[int]:
     return {first[name] for name in names}
 
 
+def _is_parallel(panel: Panel) -> bool:
+    return bool(panel.marks) and isinstance(panel.marks[0], Parallel)
+
+
 def _titled(chart: Chart) -> bool:
     first = chart.panels[: shape_of(chart)[1]]
-    return any(panel.title or isinstance([*panel.marks, None][0], Parallel) for panel in first)
+    return any(panel.title or _is_parallel(panel) for panel in first)
 
 
 def _place(
@@ -262,7 +268,10 @@ class _Drawn:
         number: int,
         across: tuple[float, float],
         up: tuple[float, float],
+        *,
+        several: bool = False,
     ) -> None:
+        self.several = several  # panels of parallel coordinates
         self.graphs, self.panel, self.across, self.up = graphs, panel, across, up
         self.shapes: list[dict[str, Any]] = []
         self.layout: dict[str, Any] = {}
@@ -284,7 +293,7 @@ class _Drawn:
                     "font": {"size": 13},
                 }
             )
-        if panel.marks and isinstance(panel.marks[0], Parallel):
+        if _is_parallel(panel):
             return
         ends = [greatest(panel, name) for name in ("x", "y", "second")]
         x = {**axis_of(panel.x, ends[0]), "domain": list(across), "anchor": self.y}
@@ -351,14 +360,7 @@ class _Drawn:
         }
         if mark.shade is not None and len(mark.shade):
             low, high = mark.scale.limits
-            bar: dict[str, Any] = {
-                "title": {"text": _text(mark.scale.label), "side": "right"},
-                "thickness": 14,
-                "x": self.across[1] + 0.01,
-                "xanchor": "left",
-                "y": sum(self.up) / 2.0,
-                "len": self.up[1] - self.up[0],
-            }
+            bar = self._beside(mark.scale.label)
             shade = mark.shade
             if mark.scale.log:
                 ticks = log_ticks(low, high)
@@ -380,6 +382,17 @@ class _Drawn:
                 x=mark.x, y=mark.y, mode="markers", marker=marker, **self._told(mark)
             )
         ]
+
+    def _beside(self, label: str) -> dict[str, Any]:
+        """Return a colour bar to the right of the panel."""
+        return {
+            "title": {"text": _text(label), "side": "right"},
+            "thickness": 14,
+            "x": self.across[1] + 0.01,
+            "xanchor": "left",
+            "y": sum(self.up) / 2.0,
+            "len": self.up[1] - self.up[0],
+        }
 
     def _line(self, mark: Any) -> list[Any]:
         line = {
@@ -534,6 +547,8 @@ class _Drawn:
 
     def _parallel(self, mark: Any) -> list[Any]:
         axes = [upright(*one) for one in zip(mark.axes, mark.columns, strict=True)]
+        if self.several:  # plotly draws the lines of the first of its own alone
+            return self._lines(mark, axes)
         dimensions = [
             {
                 "label": _text(axis.label),
@@ -544,14 +559,84 @@ class _Drawn:
             }
             for axis, one in zip(mark.axes, axes, strict=True)
         ]
-        line = {
-            "color": axes[mark.shade].shares,
+        line = {"color": axes[mark.shade].shares, **self._scale(mark, axes)}
+        domain = {"x": list(self.across), "y": list(self.up)}
+        return [self.graphs.Parcoords(dimensions=dimensions, line=line, domain=domain)]
+
+    def _scale(self, mark: Any, axes: Sequence[Any]) -> dict[str, Any]:
+        """Return the scale and the bar that tell by what lines are coloured."""
+        ticks = axes[mark.shade].ticks
+        return {
             "colorscale": palette.SHADES.title(),
             "cmin": 0,
             "cmax": 1,
+            "showscale": True,
+            "colorbar": {
+                **self._beside(f"colour: {mark.axes[mark.shade].label}"),
+                "tickvals": [share for share, _ in ticks],
+                "ticktext": [_text(text) for _, text in ticks],
+            },
         }
-        domain = {"x": list(self.across), "y": list(self.up)}
-        return [self.graphs.Parcoords(dimensions=dimensions, line=line, domain=domain)]
+
+    def _lines(self, mark: Any, axes: Sequence[Any]) -> list[Any]:
+        """Return parallel coordinates as ordinary lines, in a few shades."""
+        import numpy as np
+        from plotly.colors import sample_colorscale
+
+        n, count = len(axes), len(axes[0].shares)
+        hidden = {"visible": False, "fixedrange": True}
+        x = {**hidden, "domain": list(self.across), "anchor": self.y, "range": [-0.4, n - 0.6]}
+        y = {**hidden, "domain": list(self.up), "anchor": self.x, "range": [-0.04, 1.14]}
+        self.layout |= {f"xaxis{self.x[1:]}": x, f"yaxis{self.y[1:]}": y}
+        heights = np.stack([one.shares for one in axes] + [np.full(count, np.nan)], axis=1)
+        across = np.arange(n + 1.0)
+        share = np.nan_to_num(axes[mark.shade].shares).clip(0.0, 1.0)
+        shades = np.rint(share * (TINTS - 1)).astype(int)
+        tints = sample_colorscale(palette.SHADES, [k / (TINTS - 1) for k in range(TINTS)])
+        scatter = self.graphs.Scatter
+        faint = max(0.3, min(0.9, 60.0 / max(count, 1)))
+        found = [
+            scatter(
+                x=np.broadcast_to(across, (len(some), n + 1)).ravel(),
+                y=heights[some].ravel(),
+                mode="lines",
+                line={"color": tints[k], "width": 0.8 * POINT},
+                opacity=faint,
+                hoverinfo="skip",
+            )
+            for k in range(TINTS)
+            if len(some := np.flatnonzero(shades == k))
+        ]
+        black = palette.colour(-1)
+        found.append(
+            scatter(
+                x=[place for k in range(n) for place in (k, k, None)],
+                y=[0.0, 1.0, None] * n,
+                mode="lines",
+                line={"color": black, "width": 1},
+                hoverinfo="skip",
+            )
+        )
+        ticks = [(k - 0.02, *tick) for k, one in enumerate(axes) for tick in one.ticks]
+        names = [(k, 1.09, axis.label) for k, axis in enumerate(mark.axes)]
+        for texts, where in ((ticks, "middle left"), (names, "middle center")):
+            found.append(
+                scatter(
+                    x=[one[0] for one in texts],
+                    y=[one[1] for one in texts],
+                    text=[_text(one[2]) for one in texts],
+                    mode="text",
+                    textposition=where,
+                    textfont={"color": black, "size": 11},
+                    cliponaxis=False,
+                    hoverinfo="skip",
+                )
+            )
+        marker = {"color": [0.0], **self._scale(mark, axes)}
+        found.append(scatter(x=[None], y=[None], mode="markers", marker=marker))
+        for trace in found:
+            trace.update(xaxis=self.x, yaxis=self.y, showlegend=False)
+        return found
 
 
 def _faint(colour: str, share: float) -> str:

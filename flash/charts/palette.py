@@ -63,5 +63,6 @@ def dash(place: int) -> str:
 
 
 def hatch(place: int) -> str:
-    """Return the hatching of a colour."""
-    return HATCHES[max(place, 0) % len(HATCHES)]
+    """Return the hatching of a colour: 64 pairs of the two are different."""
+    place = max(place, 0)
+    return HATCHES[(place + place // len(PALETTE)) % len(HATCHES)]

@@ -163,7 +163,8 @@ class _Count:
         began: float,
     ) -> None:
         self.problem, self.conditions, self.bins = problem, tuple(conditions), bins
-        self.progress, self.began = progress, began
+        self.began = began
+        self.progress: Watching = progress
         self.shown: Progress | None = None
         self.columns = {
             name: Column(problem.exact(name).whole, name in problem.peaks)

@@ -330,7 +330,13 @@ class ChoiceSource(Source):
 
     def _export(self, state: State, what: str) -> File:
         stem = os.path.splitext(self.title)[0].replace(" ", "-")
-        return choices_file(what, stem, lambda: self.choose(state), lambda: self.whole_front(state))
+        return choices_file(
+            what,
+            stem,
+            lambda: self.choose(state),
+            lambda: self.whole_front(state),
+            (self.problem.group_name, self.problem.option_name),
+        )
 
     def _words(self, verb: Sequence[str]) -> list[str]:
         if self._path is None:
@@ -527,8 +533,17 @@ def _text(point: ChoicePoint) -> str:
     return "\n".join([*costs, *[", ".join(some[i : i + 4]) for i in range(0, len(some), 4)]])
 
 
-def choices_file(what: str, stem: str, answer: Any, front: Any) -> File:
-    """Return a file of an answer or a front of choices; both are called where they are needed."""
+def choices_file(
+    what: str,
+    stem: str,
+    answer: Any,
+    front: Any,
+    names: tuple[str, str] = ("group", "option"),
+) -> File:
+    """Return a file of an answer or a front of choices; both are called where they are needed.
+
+    names: what the problem calls groups and options. No file has the name of the problem's own.
+    """
     if what.startswith("front"):
         found = front()
         if what == "front-json":
@@ -537,11 +552,11 @@ def choices_file(what: str, stem: str, answer: Any, front: Any) -> File:
         return File(f"{stem}-front.csv", "text/csv", _table(columns))
     result = answer()
     if what == "json":
-        return File(f"{stem}.json", "application/json", _lined(result.to_json()))
+        return File(f"{stem}-answer.json", "application/json", _lined(result.to_json()))
     if result.choices is None:
         raise ArgumentError(f"there is no answer to write: {result.status}, {result.message}")
-    own = {"group": list(result.choices), "option": list(result.choices.values())}
-    return File(f"{stem}.csv", "text/csv", _table(own))
+    own = dict(zip(names, (list(result.choices), list(result.choices.values())), strict=True))
+    return File(f"{stem}-choices.csv", "text/csv", _table(own))
 
 
 def _lined(text: str) -> bytes:

@@ -25,7 +25,7 @@ from ..base.plain import (
 from ..errors import ArgumentTypeError, FormatError
 from ..hardware.target import Target
 from ..spaces.index import COUNT as COUNT_OF_CELLS
-from ..spaces.index import checked_rows
+from ..spaces.many import checked_rows
 from ..spaces.space import SearchSpace
 from .finding import read_objectives
 from .front import QUANTISED, ParetoFront

@@ -286,7 +286,8 @@ def _watched(given: dict[str, Any]) -> Any:
         return None if callback is None else callback(event)
 
     with seen:
-        found: Any = pareto(**{**given, "progress": False, "callback": tell})
+        asked: dict[str, Any] = {**given, "progress": False, "callback": tell}
+        found: Any = pareto(**asked)
         if seen.total is not None and found.stopped is None:
             seen.update(1.0, f"{len(found):,} points")
         return found

@@ -12,7 +12,8 @@ from ..results.conflicts import Explanation, Oracle, explain
 from ..results.result import PROVEN, SearchResult, no_result, result_at
 from ..results.screen import duration, quantity, text
 from ..spaces.codec import cell_columns
-from ..spaces.index import flats_of, rows_of
+from ..spaces.index import rows_of
+from ..spaces.many import flats_of
 from .front import QUANTISED
 
 TYPE_CHECKING = False

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from math import copysign, cos, pi, sin, sqrt
 
-from ..charts.chart import Axis, Boxes, Chart, Line, Links, Panel, Points, Texts
-from .scene import scene_of
+from ..charts.chart import GREY, Axis, Boxes, Chart, Line, Links, Panel, Points, Texts
+from .scene import colour_of, scene_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from .cell_networks import CellNetwork
     from .scene import Group, Scene, Way
 
-__all__ = ["chart_of", "panel_of", "panels_of", "widest"]
+__all__ = ["chart_of", "colours_of", "panel_of", "panels_of", "widest"]
 
 INCHES = 11.0  # across a drawing
 TALL = 3.2
@@ -28,6 +28,7 @@ LINE = 0.14  # height of a line of text, where the tallest box has 1
 ARC = 17  # points of an arc
 MANY = 14  # groups: of more only the number and the channels are written
 SKIPPED = "skipped"
+LOOKS = 64  # pairs of colour and hatch
 HIDDEN = Axis(hidden=True)
 
 
@@ -138,7 +139,11 @@ def _lines(group: Group, short: bool) -> tuple[str, ...]:
 
 
 def panel_of(
-    scene: Scene, title: str = "", most: int | None = None, inches: float = INCHES
+    scene: Scene,
+    title: str = "",
+    most: int | None = None,
+    inches: float = INCHES,
+    colours: Mapping[str, int] | None = None,
 ) -> Panel:
     """Return a scene's panel.
 
@@ -150,6 +155,8 @@ def panel_of(
         Channels of the tallest box; by default those of its own.
     inches : float
         How wide the panel is drawn: where there is less room, less is written.
+    colours : dict of str to int, optional
+        By kind of box: `colours_of` all scenes of a chart.
     """
     places = _Places(scene, inches)
     units = scene.units
@@ -158,13 +165,13 @@ def panel_of(
     middle = [places.at(-0.5), places.at(len(units) - 0.5)]
     marks: list[Any] = [Line(middle, [0.0, 0.0], colour=-2, dash="solid", width=0.8)]
     tops = _arcs(scene, places, heights, marks)
-    kinds = list(dict.fromkeys(one.kind for one in units if not one.skipped))
-    for kind in kinds:
+    own = colours_of(scene) if colours is None else colours
+    for kind in dict.fromkeys(one.kind for one in units if not one.skipped):
         some = [k for k, one in enumerate(units) if one.kind == kind and not one.skipped]
-        marks.append(_boxes(scene, places, heights, some, kind))
+        marks.append(_boxes(scene, places, heights, some, kind, own[kind]))
     some = [k for k, one in enumerate(units) if one.skipped]
     if some:
-        marks.append(_boxes(scene, places, heights, some, SKIPPED))
+        marks.append(_boxes(scene, places, heights, some, SKIPPED, GREY))
     lines, top = _titles(scene, places, max(tops, default=0.5))
     marks.append(lines)
     low = -0.5 - 0.12
@@ -186,6 +193,19 @@ def panel_of(
     )
 
 
+def colours_of(*scenes: Scene) -> dict[str, int]:
+    """Return the colour of each kind of box, as a place in the palette: that which it has in every
+    drawing. Where two would look alike, the later one has the next that is free."""
+    found: dict[str, int] = {}
+    for one in (one for scene in scenes for one in scene.units):
+        if one.kind not in found and not one.skipped:
+            place = (colour_of(one.kind) if one.colour is None else one.colour) % LOOKS
+            while place in found.values() and len(found) < LOOKS:
+                place = (place + 1) % LOOKS
+            found[one.kind] = place
+    return found
+
+
 def widest(scene: Scene) -> int:
     """Return the channels of the tallest box: what classes or words a network ends with would
     dwarf the rest."""
@@ -195,19 +215,24 @@ def widest(scene: Scene) -> int:
 
 
 def _boxes(
-    scene: Scene, places: _Places, heights: Sequence[float], some: Sequence[int], kind: str
+    scene: Scene,
+    places: _Places,
+    heights: Sequence[float],
+    some: Sequence[int],
+    kind: str,
+    colour: int,
 ) -> Boxes:
     units = scene.units
     edge = (1.0 - THICK) / 2.0
-    more: dict[str, Any] = {"hollow": True, "colour": -2} if kind == SKIPPED else {}
     return Boxes(
         [places.boxes[k] + edge for k in some],
         [places.boxes[k] + 1.0 - edge for k in some],
         [-heights[k] for k in some],
         [heights[k] for k in some],
         name=kind,
+        colour=colour,
         hover=[units[k].name for k in some],
-        **more,
+        hollow=kind == SKIPPED,
     )
 
 
@@ -301,7 +326,7 @@ def _cell_panel(net: CellNetwork) -> Panel:
         a, b = at[node]
         marks.append(Links([a + half[0]], [b], [end[0] - half[0]], [end[1]], colour=-2, dash="dot"))
     kinds = {"input": range(2), "block: two operators, added": range(2, len(names))}
-    for colour, (kind, members) in enumerate(kinds.items()):
+    for kind, members in kinds.items():
         marks.append(
             Boxes(
                 [at[k][0] - half[0] for k in members],
@@ -310,7 +335,7 @@ def _cell_panel(net: CellNetwork) -> Panel:
                 [at[k][1] + half[1] for k in members],
                 texts=[names[k] for k in members],
                 name=kind,
-                colour=colour,
+                colour=colour_of(kind),
             )
         )
     marks.append(
@@ -321,7 +346,7 @@ def _cell_panel(net: CellNetwork) -> Panel:
             [half[1]],
             texts=["all blocks\nconcatenated"],
             name="handed on",
-            colour=2,
+            colour=colour_of("handed on"),
         )
     )
     return Panel(marks, x=HIDDEN, y=HIDDEN, title="the cell")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .cell_networks import CellNetwork
     from .network import Layer, Network
 
-__all__ = ["Group", "Scene", "Unit", "Way", "of_layers", "scene_of"]
+__all__ = ["Group", "Scene", "Unit", "Way", "colour_of", "of_layers", "scene_of"]
 
 MOST_UNITS = 240  # boxes: of more, several alike stand for one
 MOST_WAYS = 300  # links drawn: of more, every so many
@@ -27,6 +27,27 @@ MOST_DRAWN = 1 << 20  # channels of links that are drawn one by one
 
 # Which rows are boxes of their own, and what they are called; all else belongs to the box before.
 KINDS = ("conv", "linear", "matmul", "embedding", "recurrent", "pool")
+
+# Of each kind of box its colour, the same in every drawing: a place in the palette.
+COLOURS = {
+    "convolution": 0,
+    "depthwise convolution": 1,
+    "linear": 2,
+    "product of values": 3,
+    "1 x 1 convolution": 4,
+    "pooling": 5,
+    "embedding": 6,
+    "recurrent": 7,
+    "grouped convolution": 8,
+    "cell": 10,
+    "reduction cell": 11,
+    "stem": 12,
+    "head": 13,
+    "input": 15,
+    "block: two operators, added": 9,
+    "handed on": 18,
+}
+OTHER = 14  # of any other kind
 
 
 class Unit(Record):
@@ -44,6 +65,8 @@ class Unit(Record):
         Whether nothing stands there.
     times : int
         How many alike it stands for.
+    colour : int or None
+        Place in the palette of a kind that has none of its own in `COLOURS`.
     """
 
     name: str
@@ -51,6 +74,7 @@ class Unit(Record):
     kind: str
     skipped: bool = False
     times: int = 1
+    colour: int | None = None
 
 
 class Group(Record):
@@ -120,6 +144,11 @@ class Scene(Record):
         """Return the scene with no more boxes and links than can be told apart; its notes say what
         was left out."""
         return _fewer_ways(_fewer_units(self))
+
+
+def colour_of(kind: str) -> int:
+    """Return the place in the palette of a kind of box."""
+    return COLOURS.get(kind, OTHER)
 
 
 def _fewer_units(scene: Scene) -> Scene:

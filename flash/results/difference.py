@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..base.checks import shown
 from ..base.names import LABELS, TERMS, UNITS
 from ..charts.chart import Axis, Bars, Chart, Panel, Rule, Texts
+from ..charts.metrics import unit_of
 from ..errors import ArgumentError, ArgumentTypeError
 from .screen import quantity
 
@@ -185,14 +186,15 @@ def parts_of(first: SearchResult[Any], second: SearchResult[Any]) -> list[Part]:
 
 def chart_of(first: SearchResult[Any], second: SearchResult[Any]) -> Chart:
     """Return the chart of ``first.plot(against=second)``."""
-    from ..networks.drawing import panel_of, widest
+    from ..networks.drawing import colours_of, panel_of, widest
     from ..networks.scene import scene_of
 
     titles = titles_of(first, second)
     panels: list[Panel] = []
     scenes = [scene_of(one.architecture).thinned() for one in (first, second)]
     most = max(map(widest, scenes))  # the same channels are as high in both
-    panels += [panel_of(*pair, most) for pair in zip(scenes, titles, strict=True)]
+    colours = colours_of(*scenes)
+    panels += [panel_of(*pair, most, colours=colours) for pair in zip(scenes, titles, strict=True)]
     panels.append(_ratios(first, second))
     times = times_of(first, second)
     if times is not None:
@@ -221,20 +223,21 @@ def _ratios(first: SearchResult[Any], second: SearchResult[Any]) -> Panel:
     ratios = [float(one[3] or 0.0) for one in some]
     texts = []
     for name, one, two, ratio in some:
-        unit = UNITS.get(name, "")
+        unit = unit_of(name)
         texts.append(f"{ratio:.3g}x: {quantity(one)} > {quantity(two, unit)}")
+    moved = [k for k, one in enumerate(ratios) if one != 1.0]
     span = max((max(one, 1.0 / one) for one in ratios), default=1.0) ** 1.15
     span = max(span, 1.2)
     marks: list[Any] = [
         Bars(
-            range(len(some)),
-            [abs(one - 1.0) for one in ratios],
-            start=[min(one, 1.0) for one in ratios],
+            moved,
+            [abs(ratios[k] - 1.0) for k in moved],
+            start=[min(ratios[k], 1.0) for k in moved],
             flat=True,
             how="over",
             name="second over first",
             colour=0,
-            hover=texts,
+            hover=[texts[k] for k in moved],
         ),
         Rule(1.0, upright=True, dash="solid"),
         Texts([span * 1.02] * len(some), range(len(some)), texts, anchor="start"),
@@ -242,7 +245,11 @@ def _ratios(first: SearchResult[Any], second: SearchResult[Any]) -> Panel:
     return Panel(
         marks,
         x=Axis("second over first", log=True, limits=(1.0 / span, span * span**1.3)),
-        y=Axis(categories=[LABELS_OF_ALL[one[0]] for one in some], flipped=True),
+        y=Axis(
+            categories=[LABELS_OF_ALL[one[0]] for one in some],
+            flipped=True,
+            limits=(-0.6, len(some) - 0.4),
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..charts.chart import Axis, Bars, Chart, Intervals, Line, Panel, Points, Rule, Texts
+from ..charts.metrics import unit_of
 from ..errors import ArgumentError
 from .axes import objective_axis
 from .screen import costs_of, quantity
@@ -68,12 +69,12 @@ def budgets_panel(result: SearchResult[Any]) -> Panel | None:
     if not rows:
         return None
     used = [100.0 * value / float(limit or 1.0) for _, _, value, limit in rows]
-    from ..base.names import UNITS
-
     texts = []
     for share, (_, field, value, limit) in zip(used, rows, strict=True):
-        unit = UNITS.get(field.partition("@")[0], "")
-        texts.append(f"{share:.1f} %: {value:.4g} of {quantity(limit or 0.0, unit)}")
+        most = limit or 0.0
+        if isinstance(value, int) and float(most).is_integer():  # counts: both in full
+            most = int(most)
+        texts.append(f"{share:.1f} %: {quantity(value)} of {quantity(most, unit_of(field))}")
     ends = [(result.intervals or {}).get(one[1]) for one in rows]
     spread = [
         (place, *(100.0 * end / float(rows[place][3] or 1.0) for end in pair))

@@ -101,7 +101,8 @@ class Watch:
         most: Any = None,
         limit_s: Any = None,
     ) -> None:
-        self.callback, self.progress, self.unit = callback, progress, unit
+        self.callback, self.unit = callback, unit
+        self.progress: Watching = progress
         self.most = most if type(most) is int and most > 0 else None
         self.ends_s = INF if type(limit_s) not in (int, float) else float(limit_s)
         self.began = perf_counter()

@@ -51,12 +51,14 @@ def histograms_chart(
         for name, one in histograms.items()
     ]
     rows = -(-len(panels) // COLUMNS)
-    told = "bins are equally wide over all that the space has; those at the ends without any"
+    told = "bins are equally wide over all that the space has"
+    if any(_cut(name, one, limits.get(name)) is not None for name, one in histograms.items()):
+        told += ", but for one that ends at its budget"
     return Chart(
         title,
         panels,
         columns=min(COLUMNS, len(panels)),
-        notes=[*notes, f"{told} are not shown"],
+        notes=[*notes, f"{told}; those at the ends without any are not shown"],
         size=(3.8 * min(COLUMNS, len(panels)), 2.8 * rows + 0.6),
     )
 
@@ -64,7 +66,12 @@ def histograms_chart(
 def _histogram(
     name: str, one: Histogram, counted: str, limit: float | None, best: float | None
 ) -> Panel:
-    counts, edges = [float(count) for count in one.counts], one.edges
+    counts = [float(count) for count in one.counts]
+    step = (one.high - one.low) / len(counts)
+    edges = list(one.edges)
+    cut = _cut(name, one, limit)
+    if cut is not None and limit is not None:
+        edges[cut] = limit
     some = [k for k, count in enumerate(counts) if count]
     shown = range(some[0], some[-1] + 1) if some else range(len(counts))
     unit = unit_of(name)
@@ -73,7 +80,6 @@ def _histogram(
         for k in shown
     ]
     low, high = edges[shown[0]], edges[shown[-1] + 1]
-    width = edges[1] - edges[0] if len(edges) > 1 else 1.0
     marks: list[Any] = [
         Bars(
             [(edges[k] + edges[k + 1]) / 2.0 for k in shown],
@@ -81,7 +87,7 @@ def _histogram(
             name=counted,
             colour=0,
             how="over",
-            width=0.94 * (width or 1.0),
+            width=[0.94 * ((edges[k + 1] - edges[k]) or 1.0) for k in shown],
             hover=hover,
         )
     ]
@@ -94,7 +100,20 @@ def _histogram(
     room = 0.03 * (high - low)
     limits = (low - room, high + room) if high > low else None
     x = metric_axis(name, log=False).replace(limits=limits)
-    return Panel(marks, x=x, y=Axis(counted))
+    wide = f"{step:.3g}" if step < 1000.0 else f"{float(f'{step:.3g}'):,.0f}"
+    title = f"bins of {wide} {unit}".rstrip() if step > 0.0 else ""
+    return Panel(marks, x=x, y=Axis(counted), title=title)
+
+
+def _cut(name: str, one: Histogram, limit: float | None) -> int | None:
+    """Return which edge of a histogram lies beyond the budget, in a bin that has some: all of them
+    are within it."""
+    some = [k for k, count in enumerate(one.counts) if count]
+    if limit is None or not some:
+        return None
+    upper = name != "accuracy"
+    own = some[-1] if upper else some[0]
+    return own + upper if one.edges[own] < limit < one.edges[own + 1] else None
 
 
 def parallel_chart(

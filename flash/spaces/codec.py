@@ -61,7 +61,7 @@ def cell_columns(space: SearchSpace, x: Any) -> dict[str, Any]:
 
         places = space.numbering.places_of(np.asarray(x, np.int64))
         told = columns_of_blocks(space, places[0], places[1], space.variables)
-        return {name: column.tolist() for name, column in told.items()}
+        return {name: _plain(column.tolist()) for name, column in told.items()}
     each = space.variables_per_cell
     found: dict[str, Any] = {}
     for cell in range(len(space.cell_choices)):
@@ -85,6 +85,13 @@ def cell_columns(space: SearchSpace, x: Any) -> dict[str, Any]:
             else:
                 found[f"cell{cell}_{key}"] = np.array(own_values)[turn]
     return found
+
+
+def _plain(column: list[Any]) -> list[Any]:
+    """Return a column with None for NaN, and whole numbers as integers where all are."""
+    known = [one for one in column if one == one]
+    whole = all(isinstance(one, float) and one.is_integer() for one in known)
+    return [None if one != one else int(one) if whole else one for one in column]
 
 
 def encode(space: SearchSpace, architecture: Any) -> tuple[int, ...]:

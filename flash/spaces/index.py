@@ -31,10 +31,8 @@ __all__ = [
     "RESOLUTION",
     "choices_at",
     "checked_row",
-    "checked_rows",
     "digits_of",
     "flat_of",
-    "flats_of",
     "in_range",
     "number_of",
     "places_of",
@@ -42,6 +40,7 @@ __all__ = [
     "row_of",
     "rows_of",
     "table_rows",
+    "used_of",
 ]
 
 # The global variables: width multiplier, number of cells, resolution.
@@ -86,7 +85,7 @@ def row_at(space: Any, flat: int) -> Row:
         count += 1
     resolution, rest = divmod(rest, combinations[count])
     lengths = space.lengths
-    used = _used(space, count)
+    used = used_of(space, count)
     inner = digits_of(rest, lengths[GLOBALS:used])
     return (factor, count, resolution, *inner, *[0] * (len(lengths) - used))
 
@@ -98,7 +97,7 @@ def flat_of(space: Any, row: Sequence[int]) -> int:
         return told
     checked = checked_row(space, row)
     factor, count, resolution = checked[:GLOBALS]
-    used = _used(space, count)
+    used = used_of(space, count)
     flat: int = number_of(checked[GLOBALS:used], space.lengths[GLOBALS:used])
     sizes, combinations = len(space.resolution), space.combinations
     before = sum(combinations[:count]) * sizes + resolution * combinations[count]
@@ -112,33 +111,8 @@ def checked_row(space: Any, row: Any) -> Row:
         told: Row = space.numbering.checked_row(row)
         return told
     result = in_range(space.variables, space.lengths, row)
-    used = _used(space, result[COUNT])
+    used = used_of(space, result[COUNT])
     return (*result[:used], *[0] * (len(result) - used))
-
-
-def checked_rows(space: Any, rows: Any) -> Any:
-    """Return many rows of users as an int64 array, each as `checked_row` has it.
-
-    Lists of plain integers are looked at all at once; anything else row by row.
-    """
-    from itertools import chain
-
-    import numpy as np
-
-    lengths = np.array(space.lengths, dtype=np.int64)
-    if space.numbering is None and isinstance(rows, (list, tuple)) and rows:
-        lists = set(map(type, rows)) <= {list, tuple} and set(map(len, rows)) == {len(lengths)}
-        if lists and set(map(type, chain.from_iterable(rows))) == {int}:
-            try:
-                x = np.array(rows, dtype=np.int64)
-            except OverflowError:  # what follows names it
-                x = None
-            if x is not None and ((x >= 0) & (x < lengths)).all():
-                used = np.array([_used(space, count) for count in range(len(space.cells))])
-                x[np.arange(len(lengths)) >= used[x[:, COUNT]][:, None]] = 0
-                return x
-    checked = [checked_row(space, row) for row in rows]
-    return np.array(checked, dtype=np.int64).reshape(len(checked), len(lengths))
 
 
 def in_range(variables: Sequence[str], lengths: Sequence[int], row: Any) -> list[int]:
@@ -163,7 +137,7 @@ def in_range(variables: Sequence[str], lengths: Sequence[int], row: Any) -> list
     return result
 
 
-def _used(space: Any, count: int) -> int:
+def used_of(space: Any, count: int) -> int:
     """Return how many entries of a row count where the number of cells is choice `count`."""
     each: int = space.variables_per_cell
     return GLOBALS + int(space.cells[count]) * each
@@ -197,41 +171,12 @@ def rows_of(space: Any, row: Sequence[int]) -> tuple[int, Row]:
     lengths, each = space.lengths, space.variables_per_cell
     rows = [
         number_of(row[start : start + each], lengths[start : start + each])
-        for start in range(GLOBALS, _used(space, row[COUNT]), each)
+        for start in range(GLOBALS, used_of(space, row[COUNT]), each)
     ]
     return number_of(row[:GLOBALS], lengths[:GLOBALS]), tuple(rows)
 
 
 # The same of many
-
-
-def flats_of(space: Any, choices: Any) -> Any:
-    """Return the flat indices of int64 rows of choice indices, each within its range.
-
-    As int64, of a space of 2^63 configurations or more as Python's own integers.
-    """
-    import numpy as np
-
-    kind: Any = np.int64 if space.size < 2**63 else object
-    found = np.zeros(len(choices), dtype=kind)
-    if space.numbering is not None:
-        variants, rows = space.numbering.places_of(choices)
-        for variant, layout in enumerate(space.numbering.layouts):
-            some = np.flatnonzero(variants == variant)
-            counts = [cell.rows for cell in layout.cells]
-            # a row of a table counts what the cell before hands on, too
-            inner = [rows[some, c].astype(kind) % count for c, count in enumerate(counts)]
-            found[some] = number_of(inner, counts) + layout.first
-        return found
-    sizes, combinations = len(space.resolution), space.combinations
-    for count in range(len(combinations)):
-        some = np.flatnonzero(choices[:, COUNT] == count)
-        own = choices[some].T.astype(kind)
-        used = _used(space, count)
-        flat = number_of(own[GLOBALS:used], space.lengths[GLOBALS:used])
-        before = sum(combinations[:count]) * sizes + own[RESOLUTION] * combinations[count]
-        found[some] = own[FACTOR] * (sum(combinations) * sizes) + before + flat
-    return found
 
 
 def places_of(space: Any, choices: Any) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.names import LIMITED
+from ..charts.metrics import metric_axis
 from ..errors import ArgumentError
 from ..results.histograms import histograms_chart, parallel_chart
 from ..results.screen import count
@@ -97,8 +98,11 @@ def _parallel(sweep: SweepResult) -> Chart:
         columns[name] = [row[place] for row in rows]
     behind, notes = _sampled(sweep)
     if behind is not None and by not in behind:  # a product of what it has
-        behind, notes = None, [f"rows of {sweep.out} are not shown: they have no {by}"]
-    notes = [f"the {len(sweep.top)} best by {by}", *notes]
+        behind, notes = (
+            None,
+            [f"rows of {sweep.out} are not shown: they have no {metric_axis(by).title}"],
+        )
+    notes = [f"the {len(sweep.top)} best by {metric_axis(by).title}", *notes]
     return parallel_chart(_title(sweep), columns, by=by, behind=behind, notes=notes)
 
 

@@ -275,7 +275,8 @@ class Run:
     ) -> None:
         self.ledger, self.images, self.networks, self.handed = ledger, images, networks, handed
         self.common, self.conditions = common, conditions
-        self.progress, self.callback = progress, callback
+        self.progress: Watching = progress
+        self.callback = callback
         self.plain = [plain(one) for one in networks]
 
     def trained(self, line: dict[str, Any]) -> TrainedNetwork:

@@ -278,10 +278,9 @@ def compared(problem: TableProblem, kind: str, goals: tuple[int, ...]) -> int:
     kept: Any = np.zeros((0, len(goals)))
     for start in range(0, len(key), 512):  # sorted: only what comes before dominates
         some = key[start : start + 512]
-        inside = (some[:, None] >= some).all(2).sum(1) == 1
-        some = some[inside]
         if len(kept):
             some = some[~(some[:, None] >= kept).all(2).any(1)]
+        some = some[(some[:, None] >= some).all(2).sum(1) == 1]
         kept = np.concatenate([kept, some])
     assert sorted(vector(p[0], goals) for p in found) == sorted(map(tuple, kept.tolist()))
     for m, v, rows in found[:50]:

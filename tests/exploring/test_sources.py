@@ -25,6 +25,7 @@ from flash.exploring.of_space import SpaceSource
 from flash.exploring.of_sweep import SweepSource
 from flash.exploring.opening import opened
 from flash.exploring.state import State
+from flash.spaces.codec import cell_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -628,15 +629,27 @@ def test_a_network_as_onnx(space: SpaceSource) -> None:
     onnx.checker.check_model(onnx.load_from_string(file.data))
 
 
+def test_numbers_of_blocks_are_whole() -> None:
+    space = flash.MobileNetV3()
+    ends = np.array([[0] * len(space.variables), [length - 1 for length in space.lengths]])
+    columns = cell_columns(space, ends)
+    depths = [value for name, own in columns.items() if name.startswith("depth") for value in own]
+    assert depths
+    assert all(type(one) is int for one in depths)
+    assert not any(one != one for own in columns.values() for one in own)  # None, no NaN
+
+
 def test_files_of_choices_and_of_sweeps(
     choices: ChoiceSource, swept: SweepSource, saved: FrontSource
 ) -> None:
     state = State(budgets={"max_ms": 5.0})
     answer = flash.ChoiceResult.from_json(choices.export(state, "json").data.decode())
     assert answer.metrics == choices.answer(state)[0].result.metrics
-    text = choices.export(state, "table").data.decode()
-    told = dict(list(csv.reader(io.StringIO(text)))[1:])
-    assert told == answer.choices
+    file = choices.export(state, "table")
+    head, *rows_of_it = csv.reader(io.StringIO(file.data.decode()))
+    assert head == ["layer", "bits"]  # as the table calls them, in a file that is not the table
+    assert file.name == "blocks-choices.csv"
+    assert dict(rows_of_it) == answer.choices
     front = flash.ChoiceFront.from_json(choices.export(state, "front-json").data.decode())
     assert len(front) == choices.front(state).total
     text = choices.export(state, "front-table").data.decode()

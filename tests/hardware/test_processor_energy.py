@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 import time
@@ -131,7 +130,6 @@ def counters(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.torch
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="runs networks in torch")
 @pytest.mark.parametrize("base", ["cpu-x86-torch", "raspberry-pi-3b"])
 def test_from_rapl_to_a_budget_on_energy(
     base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,10 +6,11 @@ import pytest
 
 import flash
 from flash import Architecture, Cell
+from flash.charts import palette
 from flash.charts.chart import Boxes, Chart, Line
 from flash.errors import ArgumentError
-from flash.networks.drawing import chart_of
-from flash.networks.scene import MOST_UNITS, MOST_WAYS, Scene, scene_of
+from flash.networks.drawing import chart_of, colours_of
+from flash.networks.scene import COLOURS, MOST_UNITS, MOST_WAYS, Scene, scene_of
 
 
 def boxes(chart: Chart) -> dict[str, Boxes]:
@@ -47,6 +48,40 @@ def test_heights_are_roots_of_channels_and_lengths_are_depths() -> None:
     assert high == pytest.approx([0.5, 0.5, 1.0, 1.0, 1.0])
     assert len({round(b - a, 9) for a, b in zip(drawn.left, drawn.right, strict=True)}) == 1
     assert list(drawn.left) == sorted(drawn.left)
+
+
+def test_a_kind_has_one_colour_in_every_drawing() -> None:
+    nets = [
+        Architecture("resnet", [Cell(8, 2, 4)]),
+        Architecture("mobilenet-v2", [Cell(8, 2, 8, expansion=3)]),
+        Architecture("densenet", [Cell(4, 2), Cell(16, 3)]),
+    ]
+    seen: dict[str, set[int | None]] = {}
+    for net in nets:
+        own = boxes(chart_of(net))
+        looks = {
+            (palette.colour(one.colour or 0), palette.hatch(one.colour or 0))
+            for one in own.values()
+        }
+        assert len(looks) == len(own)
+        for kind, one in own.items():
+            seen.setdefault(kind, set()).add(one.colour)
+    assert seen["convolution"] == {0}
+    assert all(len(one) == 1 for one in seen.values())
+    assert len({*COLOURS.values()}) == len(COLOURS)
+
+
+def test_a_block_has_one_colour_in_every_network_of_its_space() -> None:
+    space = flash.MobileNetV3()
+    low, high = (space.decode((one,) * len(space.variables)) for one in (0, 1))
+    units = [{one.kind: one.colour for one in scene_of(net).units} for net in (low, high)]
+    both = {*units[0]} & {*units[1]}
+    assert {*units[0]} != {*units[1]}
+    assert both
+    assert all(units[0][kind] == units[1][kind] is not None for kind in both)
+    merged = colours_of(scene_of(low), scene_of(high))
+    assert len({*merged.values()}) == len(merged)
+    assert all(merged[kind] == units[1][kind] for kind in units[1] if kind in merged)
 
 
 def conv(in_channels, out_channels, stride, *, kernel=(3, 5)):  # type: ignore[no-untyped-def]

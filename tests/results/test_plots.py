@@ -168,6 +168,13 @@ def test_budgets_are_shares_of_their_limits(result: SearchResult) -> None:
     assert "the budget" in names(chart)
 
 
+def test_budgets_and_what_is_used_of_them_are_written_alike() -> None:
+    found = flash.search(SPACE, "rram", max_params=1.5e6, max_area_mm2=60.0)
+    bars = next(one for one in chart_of(found).panels[1].marks if isinstance(one, Bars))
+    texts = [text.partition(": ")[2] for text in bars.hover or ()]  # type: ignore[union-attr]
+    assert texts == [f"{found.area_mm2:.6g} of 60 mm²", f"{found.params:,} of 1,500,000"]
+
+
 def test_the_best_so_far_cannot_fall() -> None:
     found = flash.search(SPACE, "rram", method="random", max_evals=40, max_latency_ms=2.0, seed=3)
     late = found.replace(trace=((1, 1, 0.1, 5.0), (2, 2, 0.2, 4.0), (3, 3, 0.3, 6.0)))

@@ -19,8 +19,9 @@ from flash.networks.architecture import FAMILIES, Architecture, Cell
 from flash.networks.families import default_width
 from flash.spaces import sampling
 from flash.spaces.codec import cell_columns
-from flash.spaces.index import flats_of, row_at
+from flash.spaces.index import row_at
 from flash.spaces.known.homes import known_space
+from flash.spaces.many import flats_of
 from flash.spaces.space import DenseNet, MobileNetV2, Range, ResNet, SearchSpace, WideResNet
 
 FACTORIES = (DenseNet, ResNet, WideResNet, MobileNetV2)

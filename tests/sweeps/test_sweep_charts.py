@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import flash
@@ -28,6 +29,11 @@ def test_histograms_count_all_that_is_within(sweep: flash.SweepResult) -> None:
         assert sum(bars.lengths) == sweep.feasible
     rules = {one.name: one.at for one in chart.panels[1].marks if isinstance(one, Rule)}
     assert sweep.best is not None
+    (bars,) = (one for one in chart.panels[1].marks if isinstance(one, Bars))
+    end = bars.places[-1] + bars.width[-1] / 2.0
+    assert 1.5 - 0.1 * bars.width[0] < end <= 1.5  # no bin goes on beyond the budget
+    assert "ends at its budget" in chart.notes[-1]
+    assert chart.panels[1].title.startswith("bins of 0.0")
     assert rules == {"the budget": 1.5, "the best one": sweep.best.latency_ms}
 
 
@@ -39,6 +45,23 @@ def test_the_best_are_lines_through_metrics_and_choices(sweep: flash.SweepResult
     assert mark.axes[0].title == "NN-Degree"
     assert all(len(column) == len(sweep.top) for column in mark.columns)
     assert len(charts_of(sweep)) == 2
+
+
+def test_colour_bars_say_by_what_lines_are_coloured(sweep: flash.SweepResult) -> None:
+    chart = chart_of(sweep, "parallel")
+    labels = [axes.get_ylabel() for axes in chart.matplotlib().axes]
+    assert "colour: NN-Degree" in labels
+    (lines,) = chart.plotly().data
+    assert lines.type == "parcoords"
+    assert lines.line.colorbar.title.text == "colour: NN-Degree"
+    two = chart.replace(panels=chart.panels * 2, columns=1).plotly()
+    assert "parcoords" not in {one.type for one in two.data}  # a second one's lines are not drawn
+    bars = [one.marker.colorbar.title.text for one in two.data if one.marker.showscale]
+    assert bars == ["colour: NN-Degree"] * 2
+    drawn = sum(
+        np.isnan(one.y).sum() for one in two.data if one.hoverinfo == "skip" and one.opacity
+    )
+    assert drawn == 2 * len(sweep.top)
 
 
 def test_what_is_not_drawn() -> None:

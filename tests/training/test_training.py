@@ -253,9 +253,9 @@ def test_the_command_line_as_typed(tmp_path: Path, python: Run) -> None:
     command = ["-m", "flash", "train", "densenet", "--data", "digits", "--widths", "4", "--depths",
                "2", "--skips", "0,4", "--n", "2", "--epochs", "1", "--workers", "1",
                "--out", "run"]  # fmt: skip
-    done = python(*command)
+    done = python(*command, "--progress")
     assert "2 trainings" in done.stdout
-    assert "1/2: network 0, accuracy" in done.stderr
+    assert "training: 2 of 2 networks, network 1: accuracy" in done.stderr
     again = python(*command, "--json", "--quiet")
     assert not again.stderr
     found = json.loads(again.stdout)

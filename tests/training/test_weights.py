@@ -240,7 +240,7 @@ def test_export_as_typed(run: TrainingResult, tmp_path: Path, python: Run) -> No
     assert export(run.weights(), "--torch", "w.pt", "--json").stdout.count("accuracy") == 1
     assert "new weights, from seed 3" in export("net.json", "--seed", "3", "--torch", "s.pt").stdout
     for words, text in [
-        (("net.json",), "--onnx or --torch"),
+        (("net.json",), "--onnx, --torch or --torch-code"),
         (("none.json", "--torch", "x.pt"), "must be there"),
         (("best.onnx", "--torch", "x.pt"), "must be a folder, or end in"),
         (("net.json", "--index", "1", "--torch", "x.pt"), "--index is of a folder"),

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["imports_of", "run", "same"]
+__all__ = ["RUFF", "formatted", "imports_of", "run", "same"]
 
 IMPORTED = {"__future__", "collections", "collections.abc", "typing", "torch", "torch.nn"}
+RUFF = shutil.which(
+    "ruff", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+)
+
+
+def formatted(folder: Path) -> None:
+    """Check that ruff finds nothing in the files of a folder, and would change nothing."""
+    for words in (
+        ["format", "--check"],
+        ["check", "--select", "E,F,W,B,I,UP,RET,SIM,PIE,C4"],
+    ):
+        command = [str(RUFF), *words, "--isolated", "--no-cache", "--line-length", "100"]
+        done = subprocess.run([*command, folder], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def imports_of(text: str) -> set[str]:

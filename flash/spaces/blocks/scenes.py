@@ -38,6 +38,7 @@ class _Made:
 
     def __init__(self, net: BlockNetwork, by_label: bool) -> None:
         self.by_label = by_label
+        self.colours = _colours(net)
         self.groups: list[Group] = []
         self.ways: list[Way] = []
         self.place = 0
@@ -78,10 +79,23 @@ class _Made:
                 f"\n{one.network.params:,} parameters, {one.network.macs:,} MACs"
             )
             kind = variant.label if self.by_label else variant.name
-            self.units.append(Unit(told, self.channels, kind))
+            self.units.append(Unit(told, self.channels, kind, colour=self.colours[kind]))
             if _carries(one):
                 self.ways.append(Way(self.place - 0.5, self.place + 0.5, 1.0, f"{name}: residual"))
         self.place += 1
+
+
+def _colours(net: BlockNetwork) -> dict[str, int]:
+    """Return a colour for each label, and for each option's name, of the space: a block has the
+    same one whichever network it stands in."""
+    every = [
+        one
+        for stage in net.space.numbering.stages
+        for one in stage.variants
+        if one.option is not None
+    ]
+    kinds = dict.fromkeys([one.label for one in every] + [one.name for one in every])
+    return {kind: place for place, kind in enumerate(kinds)}
 
 
 def _plain(stage: str) -> str:

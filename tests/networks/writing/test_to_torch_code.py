@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from flash.networks.architecture import FAMILIES, Architecture, Cell
 from flash.networks.layer import Layer
 from flash.networks.writing.torch_code.file import class_name, docstring
 from flash.networks.writing.torch_code.rows import is_plain
-from tests.twins.written_code import imports_of, run, same
+from tests.twins.written_code import RUFF, formatted, imports_of, run, same
 
 BLOCKS = [
     (0, 1, "sep3x3", "identity"),
@@ -201,7 +199,7 @@ def test_plain_rows() -> None:
 
 
 @pytest.mark.processes
-@pytest.mark.skipif(shutil.which("ruff") is None, reason="needs ruff")
+@pytest.mark.skipif(RUFF is None, reason="needs ruff")
 def test_as_ruff_formats_it(tmp_path: Path) -> None:
     for family in FAMILIES:
         small(family, 5, 32).to_torch_code(tmp_path / f"{family}.py")
@@ -209,9 +207,4 @@ def test_as_ruff_formats_it(tmp_path: Path) -> None:
     wide.to_torch_code(tmp_path / "wide.py")
     flash.CellNetwork(BLOCKS).to_torch_code(tmp_path / "pnas.py")
     table().to_torch_code(tmp_path / "table.py")
-    own = ["--isolated", "--no-cache", str(tmp_path)]
-    format_ = ["ruff", "format", "--check", "--line-length", "100", *own]
-    check = ["ruff", "check", "--line-length", "100", "--select", "E,F,W,B,I,UP,RET,SIM,PIE", *own]
-    for command in (format_, check):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    formatted(tmp_path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from torch import nn  # noqa: E402
 import flash  # noqa: E402
 from flash.errors import ArgumentError  # noqa: E402
 from flash.spaces.known.homes import KNOWN  # noqa: E402
-from tests.twins.written_code import same  # noqa: E402
+from tests.twins.written_code import RUFF, formatted, same  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -202,15 +200,10 @@ def test_what_cannot_be_written_is_named(option: Any, said: str, tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.processes
-@pytest.mark.skipif(shutil.which("ruff") is None, reason="needs ruff")
+@pytest.mark.skipif(RUFF is None, reason="needs ruff")
 def test_as_ruff_formats_it(tmp_path: Path) -> None:
     nets = [some(one, 1)[0] for several in known().values() for one in several]
     nets += [some(spaced({"m": layers}, layers_head), 1)[0]]
     for number, net in enumerate(nets):
         net.to_torch_code(tmp_path / f"net{number}.py")
-    own = ["--isolated", "--no-cache", str(tmp_path)]
-    format_ = ["ruff", "format", "--check", "--line-length", "100", *own]
-    check = ["ruff", "check", "--line-length", "100", "--select", "E,F,W,B,I,UP,RET,SIM,PIE", *own]
-    for command in (format_, check):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    formatted(tmp_path)
