@@ -107,6 +107,7 @@ def _answers(app: Any, source: Source) -> None:
                 "query": state.to_query(),
                 "here": _here(source, state, own),
                 "limits": limits_of(source, state),
+                "front": whole_of(source, state).to_query(),
                 "cards": [_card(one) for one in answers],
                 "parts": list(own.parts),
                 "messages": wrong,
@@ -235,8 +236,7 @@ def _fronts(app: Any, source: Source) -> None:
                 return [no_update, done]
             done |= {"key": key, "said": view.error or view.message}
             done["offers"] = _changes(view.offers)
-            here = _here(source, state, _own_answer(source, state, source.answer(state)))
-            return [front_figure(view, here, limits_of(source, state)), done]
+            return [front_figure(view), done]
         except Exception as error:
             done |= {"key": "", "said": said_of(error), "offers": []}
             return [nothing("no front"), done]

@@ -340,11 +340,11 @@ def _chips(
                     **_attributes({"aria-label": said, **kind}))  # fmt: skip
 
 
-def _graph(name: str) -> Any:
+def _graph(name: str, *over: Any) -> Any:
     from dash import dcc, html
 
     graph = dcc.Graph(id=name, figure=nothing(""), config=GRAPH, responsive=True)
-    return html.Div(graph, className="graph")
+    return html.Div([graph, *over], className="graph")
 
 
 def _front(source: Source) -> Any:
@@ -360,7 +360,18 @@ def _front(source: Source) -> Any:
                 hidden=len(targets) < 2,
             ),
             _chips("fronts", "Two or three objectives", goals, _fronts(source), most=3),
-            _graph("front"),
+            _graph(
+                "front",
+                *[
+                    html.Div(
+                        id=name,
+                        hidden=True,
+                        className="over",
+                        **_attributes({"aria-hidden": "true"}),
+                    )
+                    for name in ("limit-x", "limit-y", "here")
+                ],
+            ),
             html.P(id="front-said", className="note", role="status"),
             html.Div(id="front-offers", className="offers"),
             html.Div(

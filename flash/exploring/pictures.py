@@ -169,57 +169,18 @@ def _value(one: Trained, goal: Goal) -> float:
     return one.metrics["nn_degree"] if goal.label == "NN-Degree" else one.accuracy
 
 
-def front_figure(
-    view: FrontView, here: Sequence[float] | None, limits: Sequence[float | None]
-) -> dict[str, Any]:
-    """Return a front as the page's graph takes it.
-
-    Parameters
-    ----------
-    view : FrontView
-    here : (float, float) or None
-        Where the answer is, by the second objective and the first.
-    limits : (float or None, float or None)
-        `limits_of`.
-    """
+def front_figure(view: FrontView) -> dict[str, Any]:
+    """Return a front as the page's graph takes it; the script in the page puts the answer on it."""
     if len(view.goals) < 2 or not view.places:
         return nothing("nothing fits" if not view.error else "no front")
     figure = page_figure(front_chart(view))
     for trace in figure["data"]:
         if len(trace.get("customdata") or ()) == len(view.places):
             trace["meta"] = "front"
-        if trace.get("name") == HERE:  # for the legend alone: shapes can be moved by themselves
+        if trace.get("name") == HERE:  # for the legend alone
             trace |= {"x": [None], "y": [None]}
-    figure["layout"]["shapes"] = [_limit("x", limits[0]), _limit("y", limits[1]), _star(here)]
     figure["layout"]["uirevision"] = repr((view.target, [one.name for one in view.goals]))
     return figure
-
-
-def _limit(axis: str, at: float | None) -> dict[str, Any]:
-    """Return the line of a budget on an objective."""
-    other, place = "y" if axis == "x" else "x", 1 if at is None else at
-    return {
-        "name": f"limit-{axis}", "type": "line", "visible": at is not None, "layer": "below",
-        f"{axis}0": place, f"{axis}1": place, f"{other}0": 0, f"{other}1": 1,
-        f"{other}ref": "paper", "line": {"color": "#8A2B06", "width": 1.5, "dash": "dash"},
-    }  # fmt: skip
-
-
-def _star(here: Sequence[float] | None) -> dict[str, Any]:
-    """Return the answer's mark, as large on the screen whatever is zoomed."""
-    from math import cos, pi, sin
-
-    corners = [
-        f"{(r := 9.0 if k % 2 == 0 else 3.8) * sin(k * pi / 5):.2f},{r * cos(k * pi / 5):.2f}"
-        for k in range(10)
-    ]
-    x, y = here or (1, 1)
-    return {
-        "name": "here", "type": "path", "path": f"M{' L'.join(corners)} Z",
-        "visible": here is not None, "xsizemode": "pixel", "ysizemode": "pixel", "xanchor": x,
-        "yanchor": y, "fillcolor": "#1A1A1A", "line": {"color": "white", "width": 1},
-        "layer": "above",
-    }  # fmt: skip
 
 
 def page_figure(chart: Chart) -> dict[str, Any]:

@@ -419,31 +419,48 @@
     if (data.cards) ({ here, limits } = data);
     document.body.dataset.query = data.query;
     document.body.dataset.answered = data.n;
-    painted(() => {
-      move();
-      lanes.front.ask({ query: data.query, key: drawnKey });
-      lanes.picture.ask({ query: data.query, view: chosen("view")[0] });
+    move();
+    later.front(() => {
+      if (data.front !== frontAsked) {
+        frontAsked = data.front;
+        lanes.front.ask({ query: data.query, key: drawnKey });
+        clearTimeout(late);
+        late = setTimeout(slow, 2 * CALM);
+      }
       lanes.reasons.ask({ query: data.query });
-      clearTimeout(late);
-      late = setTimeout(slow, 2 * CALM);
-      settle();
     });
+    later.picture(() => lanes.picture.ask({ query: data.query, view: chosen("view")[0] }));
   }
 
-  // The numbers are to be seen before anything else is done.
-  let waiting = null;
-
-  function painted(then) {
-    const first = waiting === null;
-    waiting = then;
-    if (!first) return;
-    const now = () => {
-      const next = waiting;
-      waiting = null;
+  // The numbers are to be seen before anything else is done, and while they move all else is done
+  // when they rest, or now and then: a chart takes longer to draw than a slider to move on.
+  function rested(pause, often) {
+    let then = null;
+    let timer = 0;
+    let begun = -Infinity;
+    let last = -Infinity;
+    const run = () => {
+      const next = then;
+      then = null;
       next();
+      settle();
     };
-    requestAnimationFrame(() => setTimeout(now, 20));
+    const rest = (next) => {
+      const now = performance.now();
+      if (then === null) begun = now;
+      then = next;
+      clearTimeout(timer);
+      // a single step has nothing to wait for
+      const still = pause <= CALM / 4 && now - last > CALM;
+      const left = still ? 0 : Math.max(Math.min(pause, begun + often - now), 0);
+      last = now;
+      timer = setTimeout(() => requestAnimationFrame(() => setTimeout(run, 0)), left);
+    };
+    Object.defineProperty(rest, "waits", { get: () => then !== null });
+    return rest;
   }
+
+  const later = { front: rested(30, 500), picture: rested(120, 2000) };
 
   function doubts(flags) {
     const lines = flags.map((text) => made("p", text, "flag"));
@@ -508,6 +525,7 @@
   // the front
 
   let drawnKey = ""; // which is drawn
+  let frontAsked = null; // of which budgets it was asked for last
   let said = ""; // of it
   let late = 0;
   let here = null; // where the answer is on it, and budgets are
@@ -526,6 +544,7 @@
   function drawn(data) {
     if (!data) return;
     lanes.front.done(data.n);
+    if (data.key === "") frontAsked = null; // it failed
     if (lanes.front.idle) clearTimeout(late);
     if (data.key !== null) {
       drawnKey = data.key;
@@ -541,28 +560,32 @@
     settle();
   }
 
-  // The answer and the budgets alone: drawing the whole front anew at every drag takes longer.
+  // The answer and the budgets lie over the chart, as the server's pictures have them in it: to move
+  // them is nothing, to have plotly draw them anew is most of a frame.
   function move() {
     const plot = plotOf();
-    const shapes = plot && plot.layout && window.Plotly ? (plot.layout.shapes ?? []) : [];
-    const change = {};
-    const set = (k, values) => {
-      for (const [name, value] of Object.entries(values))
-        if (shapes[k][name] !== value) change[`shapes[${k}].${name}`] = value;
-    };
-    shapes.forEach((shape, k) => {
-      if (shape.name === "here") {
-        const [x, y] = here ?? [shape.xanchor, shape.yanchor];
-        set(k, { visible: here !== null, xanchor: x, yanchor: y });
-      }
-      ["x", "y"].forEach((axis, place) => {
-        if (shape.name !== `limit-${axis}`) return;
-        const limit = limits[place];
-        const at = limit ?? shape[`${axis}0`];
-        set(k, { visible: limit !== null, [`${axis}0`]: at, [`${axis}1`]: at });
-      });
+    const full = plot?._fullLayout;
+    const star = element("here");
+    if (!full?.xaxis?.d2p || !star || !points()) {
+      for (const id of ["here", "limit-x", "limit-y"]) if (element(id)) element(id).hidden = true;
+      return;
+    }
+    const { xaxis, yaxis } = full;
+    const within = (axis, at) => at >= -1 && at <= axis._length + 1;
+    const [x, y] = here ? [xaxis.d2p(here[0]), yaxis.d2p(here[1])] : [NaN, NaN];
+    star.hidden = !(within(xaxis, x) && within(yaxis, y));
+    if (!star.hidden)
+      star.style.transform = `translate(${xaxis._offset + x}px, ${yaxis._offset + y}px)`;
+    const lines = [[xaxis, yaxis], [yaxis, xaxis]];
+    lines.forEach(([axis, other], place) => {
+      const line = element(place ? "limit-y" : "limit-x");
+      const at = limits[place] === null ? NaN : axis.d2p(limits[place]);
+      line.hidden = !within(axis, at);
+      if (line.hidden) return;
+      const [along, across] = [axis._offset + at, other._offset];
+      line.style.transform = `translate(${place ? across : along}px, ${place ? along : across}px)`;
+      line.style[place ? "width" : "height"] = `${other._length}px`;
     });
-    if (Object.keys(change).length) window.Plotly.relayout(plot, change);
   }
 
   // It may have been drawn for an older answer than the newest.
@@ -614,7 +637,8 @@
     document.addEventListener(kind, stir, true);
 
   function settle() {
-    const calm = !stirred && waiting === null && Object.values(lanes).every((lane) => lane.idle);
+    const waits = stirred || Object.values(later).some((one) => one.waits);
+    const calm = !waits && Object.values(lanes).every((lane) => lane.idle);
     if (document.body.dataset.calm !== (calm ? "1" : "")) document.body.dataset.calm = calm ? "1" : "";
     document.querySelector("main")?.setAttribute("aria-busy", String(!calm));
   }
@@ -645,6 +669,7 @@
 
   function failed(text) {
     lost(text);
+    frontAsked = null;
     for (const lane of [lanes.picture, lanes.front]) lane.busy = 0;
     settle();
   }
