@@ -81,7 +81,9 @@ class ChoiceSource(Source):
     ) -> None:
         self._path = os.fspath(problem) if _is_path(problem) else None
         self._columns = {k: v for k, v in (columns or {}).items() if v not in (None, ())}
-        self.problem = _read(problem, self._columns)
+        # A file is a table, but for a problem's own JSON; where columns are named it is a table.
+        self._own = self._path is not None and not self._columns and _is_problem(self._path)
+        self.problem = _read(problem, self._columns, self._own)
         for name in greatest:
             if name not in self.problem.metrics:
                 raise ArgumentError(
@@ -339,9 +341,7 @@ class ChoiceSource(Source):
         )
 
     def _words(self, verb: Sequence[str]) -> list[str]:
-        if self._path is None:
-            return []
-        if self._path.lower().endswith(".json") and not self._columns and _is_problem(self._path):
+        if self._path is None or self._own:
             return []  # the command line reads tables
         words = ["flash", *verb, self._path]
         for name, value in self._columns.items():
@@ -359,7 +359,7 @@ class ChoiceSource(Source):
     def _call(self, function: str, given: Mapping[str, Any]) -> str:
         if self._path is None:
             first = "import flash"
-        elif self._columns or not _is_problem(self._path):
+        elif not self._own:
             more = "".join(f", {name}={value!r}" for name, value in self._columns.items())
             made = f"flash.ChoiceProblem.from_table({self._path!r}{more})"
             first = f"import flash\n\nproblem = {made}"
@@ -385,6 +385,8 @@ def _is_path(given: Any) -> bool:
 
 def _is_problem(path: str) -> bool:
     """Return whether a file is a problem's own JSON, not a table."""
+    if not path.lower().endswith(".json"):
+        return False
     from ..base.checks import parse_json, read_text
     from ..choosing.problem import FORMAT
 
@@ -392,7 +394,7 @@ def _is_problem(path: str) -> bool:
     return isinstance(data, dict) and data.get("format") == FORMAT
 
 
-def _read(given: Any, columns: Mapping[str, Any]) -> ChoiceProblem:
+def _read(given: Any, columns: Mapping[str, Any], own: bool) -> ChoiceProblem:
     if isinstance(given, ChoiceProblem):
         return given
     if not _is_path(given):
@@ -400,7 +402,7 @@ def _read(given: Any, columns: Mapping[str, Any]) -> ChoiceProblem:
             f"a problem must be a flash.ChoiceProblem or a path: {shown(given)}"
         )
     path = os.fspath(given)
-    if path.lower().endswith(".json") and not columns and _is_problem(path):
+    if own:
         return ChoiceProblem.from_json(path)
     named: dict[str, Any] = {"group": "group", "option": "option", **columns}
     return ChoiceProblem.from_table(path, **named)

@@ -736,3 +736,15 @@ def test_default_spaces(family: str) -> None:
     for value, answer in zip(values, found, strict=True):
         agree(answer, flash.search(family, "cpu-x86", max_latency_ms=value))
     assert all(a.objective <= b.objective for a, b in pairwise(found))  # type: ignore[operator]
+
+
+def test_a_table_of_usual_columns_is_said_in_python(tmp_path: Path) -> None:
+    """Whose columns need no names, so that nothing but the file tells it from a problem's JSON."""
+    path = tmp_path / "usual.csv"
+    path.write_text("group,option,loss,ms\na,x,1,2\na,y,2,1\nb,x,3,1\n")
+    source = ChoiceSource(path)
+    lines = source.python(source.start).splitlines()
+    told: dict[str, Any] = {"flash": flash}
+    exec("\n".join(lines[:-1]), told)
+    assert eval(lines[-1], told).metrics == source.answer(source.start)[0].result.metrics
+    assert source.command(source.start).startswith("flash choose ")
