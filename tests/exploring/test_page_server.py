@@ -57,7 +57,7 @@ def asked(
 
 
 def test_its_address_has_the_state_and_is_this_machines(page: flash.Explorer) -> None:
-    assert page.address.endswith("max_latency_ms=4.0")
+    assert page.address.endswith("&max_latency_ms=4")
     assert page.title == "densenet on rram"
     assert repr(page) == f"<flash.Explorer of densenet on rram: {page.address}>"
     assert f'href="{page.address.replace("&", "&amp;")}"' in page._repr_html_()

@@ -415,6 +415,8 @@
     address = setTimeout(() => {
       const to = data.query ? `?${data.query}` : window.location.pathname;
       window.history.replaceState(null, "", to);
+      address = 0;
+      settle();
     }, CALM);
     if (data.cards) ({ here, limits } = data);
     document.body.dataset.query = data.query;
@@ -442,7 +444,7 @@
     const run = () => {
       const next = then;
       then = null;
-      next();
+      next?.(); // it may have been done since the frame was asked for
       settle();
     };
     const rest = (next) => {
@@ -637,7 +639,7 @@
     document.addEventListener(kind, stir, true);
 
   function settle() {
-    const waits = stirred || Object.values(later).some((one) => one.waits);
+    const waits = stirred || address || Object.values(later).some((one) => one.waits);
     const calm = !waits && Object.values(lanes).every((lane) => lane.idle);
     if (document.body.dataset.calm !== (calm ? "1" : "")) document.body.dataset.calm = calm ? "1" : "";
     document.querySelector("main")?.setAttribute("aria-busy", String(!calm));
