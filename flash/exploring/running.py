@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.checks import flag, integer, is_list, public, real, shown, text
+from ..base.checks import flag, integer, is_list, items, public, real, shown, text
 from ..base.extras import require
 from ..base.record import Shown
 from ..errors import ArgumentError, ArgumentTypeError
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from .serving import Served
     from .source import Source
 
-__all__ = ["Explorer", "explore", "state_of"]
+__all__ = ["Explorer", "explore", "started", "state_of"]
+
+MOST = 100  # targets or conditions
 
 
 @public
@@ -193,6 +195,8 @@ def explore(
         If dash is not installed.
     """
     flag("browser", browser)
+    if is_list(target):
+        target = items("target", target, MOST)
     if port is not None:
         port = integer("port", port, 1, 65535)
     budgets = {
@@ -268,18 +272,28 @@ def state_of(
         objective=_weights(objective),
         confidence=None if confidence is None else real("confidence", confidence),
         codesign=flag("codesign", codesign),
-        front=tuple(text("objectives", one) for one in objectives),
+        front=tuple(_written("objectives", one) for one in items("objectives", objectives, 4)),
         epsilon=real("epsilon", epsilon, 0.0),
-        where=tuple(text("where", one) for one in some),
+        where=tuple(_written("where", one) for one in items("where", some, MOST)),
     )
 
 
+def _written(name: str, value: Any) -> str:
+    """Return a text that a link can hold."""
+    found = text(name, value)
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        raise ArgumentError(f"{name} must be a text, got {shown(found)}") from None
+    return found
+
+
 def _weights(objective: Any) -> dict[str, float]:
-    if objective in ("accuracy", "nn_degree"):
+    if isinstance(objective, str) and objective in ("accuracy", "nn_degree"):
         return {}
     if not hasattr(objective, "items") or "sum" in objective:
         raise ArgumentError(
             'objective must be "accuracy" or exponents of a weighted product, such as '
             f'{{"accuracy": 1, "latency_ms": -1}}, got {shown(objective)}'
         )
-    return {text("objective", k): real(f"objective[{k!r}]", v) for k, v in objective.items()}
+    return {_written("objective", k): real(f"objective[{k!r}]", v) for k, v in objective.items()}

@@ -17,6 +17,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from face.test_odd_values import cases, raised
 
 import flash
 from flash.errors import ArgumentError, ArgumentTypeError, MissingExtraError
@@ -214,6 +215,22 @@ def test_what_is_not_accepted_is_told_before_anything_is_served(
     with pytest.raises((ArgumentError, ArgumentTypeError), match=re.escape(told)):
         flash.explore(SPACE, "rram", **given)
     assert not [one for one in threading.enumerate() if one.name == "flash explore"][1:]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_odd_values_are_refused_by_flash_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nothing:
+        port = 1
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("flash.exploring.serving.served", lambda *_: Nothing())
+    monkeypatch.setattr("webbrowser.open", lambda _: None)
+    small = flash.DenseNet(width_multipliers=[1], cells=1, depths=[4, 5], skips=[0, 8])
+    good = {"what": small, "target": "rram", "browser": False}
+    assert not raised(cases(flash.explore, good))
 
 
 def test_an_explorer_is_made_by_explore_alone() -> None:

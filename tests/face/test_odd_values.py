@@ -402,6 +402,7 @@ def test_every_public_name_is_called() -> None:
     }
     results = {"Cost", "Table", "Problem", "Plugin", "Task"}  # made by flash alone, not from files
     results |= {"Suggestion"}
+    results |= {"Explorer", "explore"}  # which serve a page: tests/exploring/test_page_server.py
     bases = {"Evaluator", "NetworkSpace"}  # which say nothing of their own
     assert {*flash.__all__} - tried - with_torch - results - bases == {
         *("FlashError", "__version__", "plugins", "targets"),  # take nothing

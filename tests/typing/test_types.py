@@ -62,6 +62,13 @@ def test_search_of_one_target() -> None:
         assert_type(result.sensitivity(), dict[str, tuple[tuple[float, float], ...]])
 
 
+def test_explore() -> None:
+    if TYPE_CHECKING:
+        page = flash.explore(SPACE, "rram", browser=False)
+        assert_type(page, flash.Explorer)
+        assert_type(page.address, str)
+
+
 def test_suggest() -> None:
     found = flash.suggest(SPACE, "rram", [(0, 0.5)], n=2)
     assert_type(found, flash.Suggestion)
