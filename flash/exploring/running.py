@@ -291,7 +291,7 @@ def _written(name: str, value: Any) -> str:
 def _weights(objective: Any) -> dict[str, float]:
     if isinstance(objective, str) and objective in ("accuracy", "nn_degree"):
         return {}
-    if not hasattr(objective, "items") or "sum" in objective:
+    if isinstance(objective, str) or not hasattr(objective, "items") or "sum" in objective:
         raise ArgumentError(
             'objective must be "accuracy" or exponents of a weighted product, such as '
             f'{{"accuracy": 1, "latency_ms": -1}}, got {shown(objective)}'

@@ -284,7 +284,7 @@ class Asked:
         self.options = options
         self.noise = noise
         self.seed = seed
-        self.progress = progress
+        self.progress: Watching = progress
 
     def rows_of(self, held: Any) -> dict[str, Row]:
         """Return the row of each id of a folder."""
