@@ -103,6 +103,8 @@ class Watch:
     def tell(self, done: int, total: int, text: str) -> None:
         """Take passes done, of how many, and what comes next."""
         now = time.monotonic()
+        if self.began is None and done >= total:
+            return  # all was finished before
         if self.began is None:
             self.began, self.first = now, done
         elapsed = now - self.began

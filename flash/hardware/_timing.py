@@ -352,8 +352,8 @@ def measure_series(
                 say(
                     done(),
                     passes * len(items),
-                    f"pass {number + 1} of {passes}, {place + 1} of {len(items)}: {item['name']}"
-                    + more,
+                    f"pass {number + 1} of {passes}, network {place + 1} of {len(items)}: "
+                    f"{item['name']}{more}",
                 )
                 engines: list[Any] = []
                 try:

@@ -464,7 +464,8 @@ def test_measuring_elsewhere_and_calibrating_here(tmp_path: Path) -> None:
     done = run(path)
     assert done.returncode == 0, done.stderr
     assert "3 networks" in done.stdout
-    assert "pass 2 of 2, network 3 of 3" in done.stderr
+    assert "0 of 6 passes, 0 s pass 1 of 2, network 1 of 3" in done.stderr
+    assert "6 of 6 passes" in done.stderr
     journal = folder / "measurements.jsonl"
     found = Measurement.load(journal)
     assert [one.subject["architecture"] for one in found] == [net.to_dict() for net in nets]
