@@ -288,12 +288,15 @@ def _written(name: str, value: Any) -> str:
     return found
 
 
-def _weights(objective: Any) -> dict[str, float]:
-    if isinstance(objective, str) and objective in ("accuracy", "nn_degree"):
-        return {}
-    if isinstance(objective, str) or not hasattr(objective, "items") or "sum" in objective:
+def _weights(given: Any) -> dict[str, float]:
+    objective: Any = given
+    if isinstance(given, str):
+        if given in ("accuracy", "nn_degree"):
+            return {}
+        objective = None
+    if not hasattr(objective, "items") or "sum" in objective:
         raise ArgumentError(
             'objective must be "accuracy" or exponents of a weighted product, such as '
-            f'{{"accuracy": 1, "latency_ms": -1}}, got {shown(objective)}'
+            f'{{"accuracy": 1, "latency_ms": -1}}, got {shown(given)}'
         )
     return {_written("objective", k): real(f"objective[{k!r}]", v) for k, v in objective.items()}

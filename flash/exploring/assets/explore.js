@@ -489,9 +489,9 @@
       line.append(made("p", text), leads("Lift it", query, "quiet", `Lift ${keyword}`));
       found.push(line);
     }
-    const known = [element(`proof-${i}`).textContent, ""];
+    const known = element(`proof-${i}`).textContent.includes(card.message);
     const proven = element(`status-${i}`).classList.contains("optimal");
-    if (!card.conflicts.length && !card.binds.length && !proven && !known.includes(card.message))
+    if (!card.conflicts.length && !card.binds.length && !proven && !known)
       found.push(made("p", card.message, "note"));
     found.push(...doubts(card.flags));
     return found;
