@@ -115,12 +115,13 @@ def _costs(result: SearchResult[Any]) -> list[Part]:
         rows.append([label, quantity(value, unit), *between, budget, used])
     shown = {row[0] for row in rows}
     chosen = result.accelerator is not None and any(result.accelerator["cell_bits"])
-    bits = " (of 32 bits)" if chosen and not result.int8 else ""
+    bits = " (at 32 bits)" if chosen and not result.int8 else ""
     for name in STORED:
         value = getattr(result, name)
         if value is not None and LABELS[name] not in shown:
             rows.append([LABELS[name] + bits, f"{value:,.1f} KiB", "", "", "", ""])
-    return [(rows, 1, True)]
+    said = [k for k in range(6) if any(row[k] for row in rows[1:])]  # columns
+    return [([[row[k] for k in said] for row in rows], 1, True)]
 
 
 def _network(result: SearchResult[Any]) -> list[Part]:
