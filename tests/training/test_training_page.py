@@ -28,11 +28,12 @@ def test_the_page_s_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     own_data.folder(tmp_path / "photos")
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     known: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), known)
     assert (tmp_path / "best.onnx").stat().st_size > 1000
+    assert "class ResNet" in (tmp_path / "net.py").read_text()
     assert known["run"].best.conditions["dataset"]["labels"] == list(own_data.CLASSES)
     state = known["again"].state_dict()
     assert all((one == state[name]).all() for name, one in known["module"].state_dict().items())
@@ -46,7 +47,7 @@ def test_every_command_of_the_page_is_read() -> None:
     text = PAGE.read_text(encoding="utf-8")
     lines = [line.split() for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
              for line in block.splitlines()]  # fmt: skip
-    assert len(lines) == 6
+    assert len(lines) == 7
     for line in lines:
         assert line[0] == "flash"
         read(line[1], line[2:])
