@@ -56,7 +56,7 @@ core: $(TESTING)
 # The checks of types run on one processor each: beside the tests they leave none idle. The wheel runs
 # tests/installed.
 test:
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line \
+	@$(MAKE) --no-print-directory --jobs 2 \
 	  lint unit mypy stubs pyright wheel UNIT="--ignore=tests/installed"
 
 lint: $(TESTING)
