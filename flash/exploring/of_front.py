@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from shlex import quote
 
-from ..base.checks import shown
 from ..base.names import BUDGET_OF, COUNTS, LABELS, LIMITED, UNITS
 from ..choosing.front import ChoiceFront
 from ..errors import ArgumentError, FlashError
@@ -256,7 +255,7 @@ class FrontSource(Source):
         return f"{self.front_python(state)}\nfront.at({words})"
 
     def front_python(self, state: State) -> str:
-        where = shown(self._path) if self._path is not None else "..."
+        where = "..." if self._path is None else repr(self._path)
         return f"import flash\n\nfront = flash.ParetoFront.from_json({where})"
 
     def _wrong_budget(self, keyword: str, value: float) -> str:
@@ -464,7 +463,7 @@ class ChoiceFrontSource(Source):
         return choices_file(what, "front", answer, lambda: self.whole)
 
     def python(self, state: State) -> str:
-        where = shown(self._path) if self._path is not None else "..."
+        where = "..." if self._path is None else repr(self._path)
         place = self.at(state)
         told = "" if place is None else f"\nfront[{place}]"
         return f"import flash\n\nfront = flash.ChoiceFront.from_json({where}){told}"
