@@ -107,8 +107,8 @@ class Gate(nn.Module):
         return torch.sigmoid(self.conv(x))
 
 
-# In one of two whole runs of the tests, weights that are drawn from truncated normals differed within
-# a worker; never alone. What a seed gives of these is compared in a process of its own.
+# In one of two whole runs of the tests, weights that are drawn from truncated normals differed in a
+# worker; never alone. What a seed gives of these is compared in a process of its own.
 TRUNCATED = ("convnext", "vit")
 
 
