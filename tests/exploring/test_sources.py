@@ -429,7 +429,7 @@ def test_choices_are_those_of_choose(choices: ChoiceSource, data: Any) -> None:
     assert answer.result.metrics == expected.metrics
     assert (answer.objective, answer.proven) == (expected.objective, expected.proven)
     (why,) = choices.explain(state)
-    assert [one.keyword for one in why.binds] == list(expected.binding or ())
+    assert {one.keyword for one in why.binds} == set(expected.binding or ())
     for change in why.changes:
         assert choices.answer(change.state)[0].found
     for one in why.binds:
@@ -498,7 +498,7 @@ def test_a_saved_front_answers_as_at(saved: FrontSource, data: Any) -> None:
     agree(answer, expected)
     (why,) = saved.explain(state)
     searched = flash.search(SMALL, "rram", **budgets)
-    assert [one.keyword for one in why.binds] == list(searched.binding or ())
+    assert {one.keyword for one in why.binds} == set(searched.binding or ())  # in any order
     for one in why.binds:
         assert one.unlimited == (searched.binding or {})[one.keyword]["unlimited"]
     for change in why.changes:
