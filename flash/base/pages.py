@@ -154,7 +154,7 @@ def document(
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{drawing.policy()}">'
         f'<meta name="generator" content="flash {__version__}">'
-        f"<title>{escaped(title, 300)}</title><style>{STYLE}</style>{drawing.library()}"
+        f"<title>{escaped(title, 300)}</title><style>{STYLE}</style>{drawing.loaded()}"
     )
     return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}</body></html>\n'
 
@@ -255,7 +255,7 @@ class _Drawing:
             return None, f"{type(error).__name__}: {error}"
         return f"<figure>{svg}</figure>", ""
 
-    def library(self) -> str:
+    def loaded(self) -> str:
         """Return what loads plotly, where it draws."""
         if not self.cdn:
             return ""
