@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 
 from ..base.checks import is_list, shown
-from ..choosing.front import FORMAT as CHOICE_FRONT
 from ..choosing.front import ChoiceFront
-from ..choosing.problem import FORMAT as CHOICE_PROBLEM
 from ..choosing.problem import ChoiceProblem
 from ..errors import ArgumentError, ArgumentTypeError
 from ..fronts.front import ParetoFront
@@ -140,32 +138,27 @@ def _kind_of_file(path: str) -> str:
         if not os.path.exists(path):
             raise FileNotFoundError(2, "no such file", path)
         return "choices"
-    from ..base.checks import parse_json, read_text
+    from ..base.checks import kind_of, parse_json, read_text
 
     data = parse_json(_head(path) or read_text(path, "the file"), path)
     if not isinstance(data, dict) or (data and all(isinstance(v, list) for v in data.values())):
         return "choices"  # rows of a table, or its columns
-    own = data.get("format")
-    if own == CHOICE_FRONT:
-        return "front of choices"
-    if own == CHOICE_PROBLEM:
-        return "choices"
-    if "objectives" in data and "metrics" in data:
-        return "front"
+    kind = kind_of(data)
+    if kind in EXPLORED:
+        return EXPLORED[kind]
+    if kind is not None:
+        raise ArgumentError(f"{shown(path)} is {kind}; what is explored is {TAKES}")
     if "family" in data:
         raise ArgumentError(f"{shown(path)} is a space, which needs at least one target")
-    for keys, told in KINDS:
-        if all(one in data for one in keys):
-            raise ArgumentError(f"{shown(path)} is {told}; what is explored is {TAKES}")
     raise ArgumentError(f"{shown(path)} is none of what is explored: {TAKES}")
 
 
-KINDS = (
-    (("histograms", "count"), "a sweep's result, without its rows"),
-    (("nfev", "status"), "a search's result"),
-    (("nodes", "status"), "an answer of flash.choose"),
-    (("coefficients", "kind"), "a target"),
-)
+# Of what `kind_of` tells of a file's data.
+EXPLORED = {
+    "a problem of choices": "choices",
+    "a front": "front",
+    "a front of choices": "front of choices",
+}
 FRONT = '{"format": 1, "space":'  # how a front's JSON begins, which may be large: read once
 
 
@@ -174,7 +167,7 @@ def _head(path: str) -> str:
     with open(path, encoding="utf-8", errors="replace") as file:
         start = file.read(1 << 16)
     if start.startswith(FRONT) and '"objectives": [' in start and '"epsilon": ' in start:
-        return '{"objectives": [], "metrics": {}}'
+        return '{"objectives": [], "metrics": {}, "epsilon": 0}'
     return ""
 
 

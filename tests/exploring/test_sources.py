@@ -694,7 +694,7 @@ def test_what_is_opened_is_told_apart(
         ("x.json", "{", "not valid JSON"),
         ("x.json", '{"a": 1}', "none of what is explored"),
         ("x.json", '{"family": "resnet"}', "needs at least one target"),
-        ("x.json", '{"nfev": 1, "status": "OPTIMAL"}', "a search's result"),
+        ("x.json", '{"status": "OPTIMAL", "x": [], "objective_name": "a"}', "is a search result"),
         ("x.csv", "a,b\n", "at least one row|group"),
         ("x.txt", "a", "none of what is explored"),
     ],
