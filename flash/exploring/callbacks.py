@@ -236,7 +236,9 @@ def _fronts(app: Any, source: Source) -> None:
                 return [no_update, done]
             done |= {"key": key, "said": view.error or view.message}
             done["offers"] = _changes(view.offers)
-            return [front_figure(view), done]
+            figure = front_figure(view)
+            figure["layout"]["meta"] = key  # by which the page knows that it is drawn
+            return [figure, done]
         except Exception as error:
             done |= {"key": "", "said": said_of(error), "offers": []}
             return [nothing("no front"), done]

@@ -530,6 +530,7 @@
   let frontAsked = null; // of which budgets it was asked for last
   let said = ""; // of it
   let late = 0;
+  let following = 0; // while it is under way to the page
   let here = null; // where the answer is on it, and budgets are
   let limits = [null, null];
 
@@ -592,9 +593,11 @@
 
   // It may have been drawn for an older answer than the newest.
   function follow() {
+    clearTimeout(following);
+    following = 0;
     const plot = plotOf();
-    if (!plot?.on) {
-      setTimeout(follow, CALM); // dash has it under way
+    if (!plot?.on || (plot.layout?.meta ?? "") !== drawnKey) {
+      following = setTimeout(follow, CALM); // dash has it under way
       return;
     }
     const keep = () => {
@@ -604,6 +607,7 @@
     if (!plot.dataset.followed) plot.on("plotly_afterplot", () => setTimeout(keep, 0));
     plot.dataset.followed = "1";
     keep();
+    settle();
   }
 
   // Along it by keyboard: its points in the order in which they are drawn.
@@ -639,7 +643,7 @@
     document.addEventListener(kind, stir, true);
 
   function settle() {
-    const waits = stirred || address || Object.values(later).some((one) => one.waits);
+    const waits = stirred || address || following || Object.values(later).some((one) => one.waits);
     const calm = !waits && Object.values(lanes).every((lane) => lane.idle);
     if (document.body.dataset.calm !== (calm ? "1" : "")) document.body.dataset.calm = calm ? "1" : "";
     document.querySelector("main")?.setAttribute("aria-busy", String(!calm));
