@@ -30,7 +30,7 @@ def register(kind: str, name: str, object: Any) -> None:
 
     Wherever flash takes a name of this kind, in Python, in files and on the command line, it then
     takes this one, in this process; a plugin's (entry-point group ``flash.plugins``) in every one.
-    See docs/plugins.md.
+    See docs/howto/plugins.md.
 
     Parameters
     ----------

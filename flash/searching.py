@@ -223,7 +223,7 @@ def search(
         0.01"``, ``"latency_ms >= 2"``, ``"2 * latency_ms + energy_mj <= 9"``), of several devices
         (``"latency_ms@pi <= 12"``, see `flash.together`), and on the choices of the space
         (``"depth_0 == depth_1"``, ``"width_2 >= width_1"``, ``"not (kernel_0 == 3 and kernel_1 ==
-        3)"``; names as in ``space.variables``). See docs/choosing.md.
+        3)"``; names as in ``space.variables``). See docs/howto/choosing.md.
     k : int, default 1
         How many networks: the best, then the best of those that differ from all before it in at
         least `min_distance` choices, in `SearchResult.alternatives`.
@@ -247,16 +247,16 @@ def search(
         are compiled already, and compiling takes about a second. True: those too. False: never.
         Where numba cannot, or the scores would differ, the function runs as it is.
     method : str or function, default "shgo"
-        "shgo": hierarchical SHGO (FLASH's, a reconstruction: docs/proof.md), then the exact
-        solver from its answer. "exact": only that.
+        "shgo": hierarchical SHGO (FLASH's, a reconstruction: docs/concepts/proof.md), then the
+        exact solver from its answer. "exact": only that.
         Methods of other papers, to compare: "random", "evolution", "pnas", "fp-nas", "parsec",
-        "netadapt-v2", "netadapt", "hurricane", "spos", "hao" (see docs/methods.md). A function
-        that takes a `Task` is a method of one's own (see docs/plugins.md), and so is its name,
-        where it is registered.
+        "netadapt-v2", "netadapt", "hurricane", "spos", "hao" (see docs/howto/methods.md). A
+        function that takes a `Task` is a method of one's own (see docs/howto/plugins.md), and so is
+        its name, where it is registered.
     codesign : bool, default False
         Whether the accelerator is open to choice too, where the target has a design space (see
-        docs/codesign.md): the exact solver proves the best of network, accelerator and, where the
-        target has them, bits for each cell, whatever `certify` says.
+        docs/howto/codesign.md): the exact solver proves the best of network, accelerator and, where
+        the target has them, bits for each cell, whatever `certify` says.
     certify : bool, default True
         False: SHGO alone, with its gap to the bound. Of another paper's method: whether to work out
         the optimum afterwards, where it can be proven, and the gap to it.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent / "flash"
 
-# From the ground up. docs/architecture.md says what each holds.
+# From the ground up. docs/concepts/architecture.md says what each holds.
 LAYERS = (
     ("errors", "_version"),
     ("base",),

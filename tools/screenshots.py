@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/explore: `python tools/screenshots.py [NAME ...]`.
+"""Takes the pictures of docs/howto/explore: `python tools/screenshots.py [NAME ...]`.
 
 Needs the extra "test" and a Chromium, as the tests of the explorer do. Each is looked at before it
 is committed.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "explore"
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "howto" / "explore"
 LARGEST = 150_000  # bytes
 SWITCHES = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 

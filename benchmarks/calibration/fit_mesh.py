@@ -129,7 +129,7 @@ def target(date: str) -> dict[str, Any]:
         "licence": "NeuroSim V1.4 is CC BY-NC 4.0: coefficients fitted to its runs, none of its "
         "code; BookSim 2 is BSD: three numbers fitted to its runs, none of its code",
         "method": "tiles of rram less its bus, and the published procedure for what lies between "
-        "layers: docs/mesh.md",
+        "layers: docs/concepts/mesh.md",
         "script": "benchmarks/calibration/fit_mesh.py",
         "command": "python benchmarks/calibration/fit_mesh.py booksim_mesh.csv --out flash/data",
         "fitted": date,

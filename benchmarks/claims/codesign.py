@@ -1,4 +1,4 @@
-"""Network and accelerator together: what docs/codesign.md claims, measured.
+"""Network and accelerator together: what docs/howto/codesign.md claims, measured.
 
     python -m benchmarks.claims.codesign [--data FOLDER] [--quick]
 

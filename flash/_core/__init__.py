@@ -1,4 +1,6 @@
-"""The compiled core: numbers only, in packages by job. docs/architecture.md draws the way through.
+"""The compiled core: numbers only, in packages by job.
+
+docs/concepts/architecture.md draws the way through.
 
 The modules of every search are opened here by their paths. Left to the import system, each would
 have its package run and its folder listed first: in all a twentieth of what Python takes to start.

@@ -130,7 +130,7 @@ def choose(
     large as the number of conditions that bind (generalised upper bounding: Dantzig and Van Slyke,
     Journal of Computer and System Sciences 1, 1967); options are ruled out by reduced costs. Every
     bound is worked out from multipliers alone, rounded outward, and numbers are integers: see
-    docs/proof.md.
+    docs/concepts/proof.md.
 
     Examples
     --------

@@ -29,7 +29,7 @@ examples:
 Serves a page on this machine alone and opens it in the browser; Ctrl-C ends it (exit code 130).
 Budgets and conditions are where its sliders stand at the opening. WHAT is a space, with one TARGET
 or several; or, without, a table of choices, the JSON of a front or of a problem of choices, or the
-folder of a sweep. See docs/explore.md.
+folder of a sweep. See docs/howto/explore.md.
 """
 
 

@@ -32,7 +32,7 @@ examples:
 Python and onnxruntime only, `python pi/measure.py` writes pi/measurements.jsonl; back here:
   flash calibrate cpu-x86 --from pi/measurements.jsonl --out pi.json
 With --layers the distinct layers, or blocks, of a space are measured instead of networks, and
---import makes a target of what comes back: a table of layers (docs/layer_tables.md).
+--import makes a target of what comes back: a table of layers (docs/howto/layer-tables.md).
 
 With --out each pass and each finished network is a line of that file at once: what was stopped
 goes on when it is run again. Several networks are always kept so, in measurements.jsonl.

@@ -199,7 +199,7 @@ def _prepare_search(parser: ArgumentParser) -> None:
 
 
 def _conditions(parser: ArgumentParser) -> None:
-    """Add what is asked beyond budgets: see docs/conditions.md."""
+    """Add what is asked beyond budgets: see docs/howto/conditions.md."""
     group = parser.add_argument_group("conditions beyond budgets")
     add = group.add_argument
     add("--where", action="append", metavar="C",
@@ -236,7 +236,7 @@ def method_options(parser: ArgumentParser) -> None:
     """Add what tells accuracies."""
     group = parser.add_argument_group("accuracies, for the methods of other papers")
     add = group.add_argument
-    add("--evaluator", metavar="NAME", help="a registered evaluator, of a plugin (docs/plugins.md)")
+    add("--evaluator", metavar="NAME", help="a registered evaluator (docs/howto/plugins.md)")
     add("--table", metavar="FILE", help="accuracies of trained networks: CSV, JSON or Parquet")
     add("--accuracy-column", metavar="NAME", help="the table's column of accuracies")
     add("--name-column", metavar="NAME", help="the table's column of names")

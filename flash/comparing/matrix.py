@@ -1,4 +1,4 @@
-"""Which method searches which space by which evaluator: the table of docs/methods.md."""
+"""Which method searches which space by which evaluator: the table of docs/howto/methods.md."""
 
 from __future__ import annotations
 

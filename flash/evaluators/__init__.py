@@ -36,7 +36,7 @@ class Evaluator(Shown):
     """Base of evaluators.
 
     A function from a list of networks to accuracies is enough where no more is to be said; a
-    subclass says what is below. See docs/plugins.md.
+    subclass says what is below. See docs/howto/plugins.md.
 
     Attributes
     ----------

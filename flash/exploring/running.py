@@ -143,7 +143,7 @@ def explore(
     """Serve a page on which budgets are moved and the proven answer follows.
 
     The page is this machine's alone (127.0.0.1), and loads nothing from elsewhere. See
-    docs/explore.md.
+    docs/howto/explore.md.
 
     Parameters
     ----------

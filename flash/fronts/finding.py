@@ -142,10 +142,10 @@ def pareto(
     min_nn_degree : float, optional
     codesign : bool, default False
         Whether the accelerator is open to choice too, where the target has a design space, and with
-        it the bits of each cell, where the target has them (see docs/codesign.md): nothing of all
-        three together betters a point. Of points equal in every objective the one of lower latency,
-        then energy and area, then higher accuracy is kept; of those equal in these too, the one of
-        the accelerator looked at first.
+        it the bits of each cell, where the target has them (see docs/howto/codesign.md): nothing of
+        all three together betters a point. Of points equal in every objective the one of lower
+        latency, then energy and area, then higher accuracy is kept; of those equal in these too,
+        the one of the accelerator looked at first.
     epsilon : float in [0, 1], default 0
         0: the exact front. Above: fewer points, and this guarantee: for every network within the
         budgets one of them has costs at most ``1 + epsilon`` times its own and an accuracy at most

@@ -1,4 +1,4 @@
-"""Tables of measured layers, read from files and rows: docs/layer_tables.md says what they hold."""
+"""Tables of measured layers, from files and rows: docs/howto/layer-tables.md has their form."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ the device has: ``sram_kib`` and ``flash_kib``, what of them the runtime takes, 
 relu6 are limits of the rounding and cost nothing.
 
 The rates of the targets that come with flash are published ones of whole networks or kernels, none
-was measured for flash: docs/microcontrollers.md has the sources, and how far off they are from the
-published latencies of other networks.
+was measured for flash: docs/howto/microcontrollers.md has the sources, and how far off they are
+from the published latencies of other networks.
 """
 
 from __future__ import annotations
@@ -60,4 +60,6 @@ ALIKE = (
 )
 FASTEST_MACS_PER_MS = 1e7
 # Said of a target that is not calibrated
-BESIDE = ", rates of published kernels; docs/microcontrollers.md has published latencies beside it"
+BESIDE = (
+    ", rates of published kernels; docs/howto/microcontrollers.md has published latencies beside it"
+)

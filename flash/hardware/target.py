@@ -215,7 +215,7 @@ class Target(Record, Reported):
             of `Layer`: kind, in_channels, out_channels, kernel, stride, groups, height, width ...)
             or a block (layers: a list of them) with its latency_ms and, in all rows or none,
             energy_mj. The file that `flash measure --layers` brings back is one.
-            docs/layer_tables.md has all of it.
+            docs/howto/layer-tables.md has all of it.
         name : str
             Of the target.
         outside : {"refuse", "flag"}

@@ -22,7 +22,7 @@ Unlike in the paper layers follow one another, by the cost model that all of fla
 a network's own accelerator is solved for, not the subgraph's taken over, uniform draws stand for
 the tree search, flash's predictors for the paper's, and the loss of bits is what
 `flash.predictors.quantisation` knows of a cell: for the Hessian's there would have to be weights
-(`flash.sensitivities` with ``measure="hessian"`` has them; docs/mixed-precision.md).
+(`flash.sensitivities` with ``measure="hessian"`` has them; docs/howto/mixed-precision.md).
 """
 
 from __future__ import annotations

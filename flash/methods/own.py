@@ -83,7 +83,7 @@ def as_method(value: Any, core: Iterable[str], argument: str = "method") -> str 
     if not callable(value) and not hasattr(value, "run"):
         raise ArgumentTypeError(
             f"{argument} must be one of {', '.join(map(repr, known))}, or a function that takes a "
-            f"task (docs/plugins.md), got {shown(value)} ({type(value).__name__})"
+            f"task (docs/howto/plugins.md), got {shown(value)} ({type(value).__name__})"
         )
     found = own_method(value, name_of(value))
     if found.name in known:

@@ -118,7 +118,7 @@ def suggest(
     """Suggest which networks to train next, given what is trained so far.
 
     Call it, train what it suggests, add the accuracies to `measured`, and call it again; or let it
-    ask through a folder, and whoever trains tell by `flash.tell`. See docs/suggest.md.
+    ask through a folder, and whoever trains tell by `flash.tell`. See docs/howto/suggest.md.
 
     Parameters
     ----------

@@ -186,7 +186,7 @@ def sweep(
         Conditions, joined by *and*, on columns ("index", "nn_degree", "accuracy", the target's
         costs, "params", "macs") and on the choices of the space, by the names of
         ``space.variables``: ``"energy_mj / latency_ms < 0.01 and depth_0 == depth_1"``. They are
-        worked out in float64. See docs/conditions.md. Of a problem of choices conditions as
+        worked out in float64. See docs/howto/conditions.md. Of a problem of choices conditions as
         `flash.choose` takes them.
     out : path, optional
         A folder, new or of the same sweep before: every row within the budgets for which `where`

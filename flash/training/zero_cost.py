@@ -52,7 +52,7 @@ def zero_cost_scores(
     """Score networks at their initial weights: a few passes of a batch each, no training.
 
     Of every score, larger is meant to be better. None is an accuracy, and parameters or MACs alone
-    are often as good (docs/zero_cost.md): they are always in the answer, to compare with.
+    are often as good (docs/howto/zero-cost.md): they are always in the answer, to compare with.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""docs/choosing.md: its code runs, in order, and its commands too."""
+"""docs/howto/choosing.md: its code runs, in order, and its commands too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flash.cli.main import main
 if TYPE_CHECKING:
     from pathlib import Path
 
-PAGE = ROOT / "docs" / "choosing.md"
+PAGE = ROOT / "docs" / "howto" / "choosing.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the page is in the repository")
 
 

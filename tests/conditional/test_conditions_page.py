@@ -1,4 +1,4 @@
-"""docs/conditions.md: its code runs, its commands too, and what it refuses is refused."""
+"""docs/howto/conditions.md: its code runs, its commands too, and what it refuses is refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flash.errors import FlashError
 if TYPE_CHECKING:
     from pathlib import Path
 
-PAGE = ROOT / "docs" / "conditions.md"
+PAGE = ROOT / "docs" / "howto" / "conditions.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the page is in the repository")
 
 

@@ -1,5 +1,5 @@
-"""Where float64 could cost the proof (docs/proof.md): sums that cancel, differences that rounding
-hides, columns that are not there."""
+"""Where float64 could cost the proof (docs/concepts/proof.md): sums that cancel, differences that
+rounding hides, columns that are not there."""
 
 from __future__ import annotations
 

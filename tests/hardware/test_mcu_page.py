@@ -1,4 +1,4 @@
-"""docs/microcontrollers.md: its code runs, and its tables say what the targets' files say."""
+"""docs/howto/microcontrollers.md: its code runs, and its tables say what the targets' files say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twins.places import ROOT
 
 from flash.hardware import Target
 
-PAGE = ROOT / "docs" / "microcontrollers.md"
+PAGE = ROOT / "docs" / "howto" / "microcontrollers.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the repository is not here")
 NAMES = ("cortex-m4", "cortex-m7", "cortex-m55", "esp32-s3")
 

@@ -1,4 +1,4 @@
-"""docs/processors.md: its code runs, and its tables say what the targets' files say."""
+"""docs/concepts/processors.md: its code runs, and its tables say what the targets' files say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from twins.places import BENCHMARKS, ROOT
 import flash
 from flash.hardware import Target
 
-PAGE = ROOT / "docs" / "processors.md"
+PAGE = ROOT / "docs" / "concepts" / "processors.md"
 MEASURED = BENCHMARKS / "calibration" / "kinds" / "imagenet.json"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the repository is not here")
 

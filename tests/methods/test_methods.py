@@ -343,7 +343,7 @@ def test_from_the_shell(cli: Run, tmp_path: Path) -> None:
 
 
 def test_every_method_is_in_the_documentation() -> None:
-    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "howto" / "methods.md").read_text(encoding="utf-8")
     for name, method in METHODS.items():
         assert f"| `{name}` | {method.about} | {'yes' if method.ends else 'no'} |" in text
 
@@ -351,7 +351,7 @@ def test_every_method_is_in_the_documentation() -> None:
 def test_the_matrix_in_the_documentation_is_the_code() -> None:
     from flash.comparing.matrix import matrix
 
-    text = ROOT / "docs" / "methods.md"
+    text = ROOT / "docs" / "howto" / "methods.md"
     if text.exists():  # the repository's; the package comes without
         assert matrix() in text.read_text(encoding="utf-8")
 

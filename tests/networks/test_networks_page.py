@@ -1,4 +1,4 @@
-"""docs/networks.md: its code runs, and what it says of kinds and memory is so."""
+"""docs/howto/networks.md: its code runs, and what it says of kinds and memory is so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twins.places import ROOT
 from flash.networks.layer import KINDS
 from flash.networks.memory import TWICE
 
-PAGE = ROOT / "docs" / "networks.md"
+PAGE = ROOT / "docs" / "howto" / "networks.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the repository is not here")
 
 

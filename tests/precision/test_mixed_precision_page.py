@@ -1,4 +1,4 @@
-"""docs/mixed-precision.md: its code runs, and does what the page says."""
+"""docs/howto/mixed-precision.md: its code runs, and does what the page says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import flash
 if TYPE_CHECKING:
     from pathlib import Path
 
-PAGE = ROOT / "docs" / "mixed-precision.md"
+PAGE = ROOT / "docs" / "howto" / "mixed-precision.md"
 pytestmark = [
     pytest.mark.torch,
     pytest.mark.slow,

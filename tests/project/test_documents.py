@@ -1,4 +1,4 @@
-"""docs/architecture.md and CONTRIBUTING.md say what is there."""
+"""docs/concepts/architecture.md and CONTRIBUTING.md say what is there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flash._core.tables.tables import COLUMNS
 from flash.problem.compiling import MACS, PARAMS, compile_problem
 
 PACKAGE = ROOT / "flash"
-ARCHITECTURE = ROOT / "docs" / "architecture.md"
+ARCHITECTURE = ROOT / "docs" / "concepts" / "architecture.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 pytestmark = pytest.mark.skipif(
     not (PACKAGE.exists() and CONTRIBUTING.exists()), reason="the repository is not here"
@@ -60,7 +60,7 @@ def table_after(text: str, words: str, width: int) -> list[list[str]]:
     return rows[2:]
 
 
-@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/concepts/architecture.md"])
 def test_files_that_are_named_are_there(name: str) -> None:
     found = named(text_of(ROOT / name))
     assert len(found) > 20

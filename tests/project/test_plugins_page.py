@@ -1,4 +1,4 @@
-"""docs/plugins.md: its examples run, and its tables name what there is."""
+"""docs/howto/plugins.md: its examples run, and its tables name what there is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twins.places import ROOT
 import flash
 from flash.base import registry
 
-PAGE = ROOT / "docs" / "plugins.md"
+PAGE = ROOT / "docs" / "howto" / "plugins.md"
 
 
 @pytest.fixture(autouse=True)

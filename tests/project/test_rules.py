@@ -88,7 +88,7 @@ def test_every_target_of_make_is_told() -> None:
 
 def test_nobody_is_told_to_install_what_is_on_no_index() -> None:
     """The distribution is not published: its name is free for anyone."""
-    places = [*SOURCES, *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/**/README.md")]
+    places = [*SOURCES, *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/**/README.md")]
     told = re.compile(r"pip install (?!.*--no-index).*flash-nas")
     assert not [path for path in places if told.search(path.read_text(encoding="utf-8"))]
     assert told.search("pip install 'flash-nas[plot]'")

@@ -1,4 +1,4 @@
-"""docs/plots.md: its code runs, and what it names can be plotted."""
+"""docs/howto/plots.md: its code runs, and what it names can be plotted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twins.places import ROOT
 import flash
 from flash.training.results import TrainingResult
 
-PAGE = ROOT / "docs" / "plots.md"
+PAGE = ROOT / "docs" / "howto" / "plots.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the page is in the repository")
 STANDS_FOR = {
     "architecture": flash.Architecture,

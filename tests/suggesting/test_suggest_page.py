@@ -1,4 +1,4 @@
-"""docs/suggest.md: its code and its commands run."""
+"""docs/howto/suggest.md: its code and its commands run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twins.places import ROOT
 import flash
 from flash.cli.main import main
 
-PAGE = ROOT / "docs" / "suggest.md"
+PAGE = ROOT / "docs" / "howto" / "suggest.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the page is in the repository")
 
 

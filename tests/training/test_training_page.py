@@ -1,4 +1,4 @@
-"""docs/training.md: its code runs, and does what the page says."""
+"""docs/howto/training.md: its code runs, and does what the page says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from twins.places import ROOT
 
-PAGE = ROOT / "docs" / "training.md"
+PAGE = ROOT / "docs" / "howto" / "training.md"
 pytestmark = [
     pytest.mark.torch,
     pytest.mark.slow,

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.torch
 
 SPACE = flash.DenseNet(width_multipliers=[1], depths=[3, 5], skips=[0, 16], cells=2, resolution=8)
 SHAPE = (3, 8, 8)
-PAGE = ROOT / "docs" / "zero_cost.md"
+PAGE = ROOT / "docs" / "howto" / "zero-cost.md"
 NAMES = ("synflow", "nwot", "grad_norm", "zen")
 
 

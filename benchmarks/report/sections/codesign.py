@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 BUDGETS = 20
 LARGE = 1e13
 HOW = (
-    "`python -m benchmarks.claims.codesign`; docs/codesign.md says what is modelled. 20 latency "
-    "budgets each, from a fortieth to half of what the fixed accelerator's best network takes; "
-    "training-free, bits for each cell where the target has them. Joint: networks, with bits, on "
-    "accelerators that fit the device.\n"
+    "`python -m benchmarks.claims.codesign`; docs/howto/codesign.md says what is modelled. 20 "
+    "latency budgets each, from a fortieth to half of what the fixed accelerator's best network "
+    "takes; training-free, bits for each cell where the target has them. Joint: networks, with "
+    "bits, on accelerators that fit the device.\n"
 )
 
 

@@ -18,9 +18,9 @@ GOAL = 0.05
 GOAL_MS = 2.0
 HOW = (
     "The target rram-mesh: `python -m benchmarks.claims.mesh FOLDER`. Packets: the model of "
-    "docs/mesh.md, fitted to BookSim's runs of all side lengths but the one that it is judged on; "
-    "stable runs, and of these those not next to saturation (the next rate of the curve is stable "
-    "and the latency less than twice that without load).\n"
+    "docs/concepts/mesh.md, fitted to BookSim's runs of all side lengths but the one that it is "
+    "judged on; stable runs, and of these those not next to saturation (the next rate of the curve "
+    "is stable and the latency less than twice that without load).\n"
 )
 
 

@@ -35,8 +35,8 @@ OVERHEAD_S = 50e-6
 PNAS = 5.0
 
 HOW = (
-    "`python -m benchmarks.report --only methods,methods_tables`; docs/methods.md says what counts."
-    " The quality to reach is the median of what random search found; evaluations and time "
+    "`python -m benchmarks.report --only methods,methods_tables`; docs/howto/methods.md says what "
+    "counts. The quality to reach is the median of what random search found; evaluations and time "
     "are what reaching it takes in expectation (all that was spent, over the runs that came there)."
     " Found: the share of seeds that found a network within the budgets; objective and gap are of "
     "these. The gap is 1 - objective / optimum. Used is how many evaluations a run took in all, in "

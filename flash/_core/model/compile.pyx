@@ -520,7 +520,7 @@ cdef class Ways:
     A layer's way depends on the tiles of the layer before it. Inside a cell both belong to a row;
     from cell to cell, both may be open. Then rows are told apart by the tiles of their first and
     of their last layer, as states (see `flash_cell.state_at`), and pairs of states add the way to
-    their columns. docs/architecture.md ("Boundaries") has more of it.
+    their columns. docs/concepts/architecture.md ("Boundaries") has more of it.
     """
 
     cdef Tables tables

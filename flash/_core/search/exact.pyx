@@ -5,7 +5,7 @@ of the metrics. In a node every metric is bounded by a linear form (relaxation.p
 dual over those forms (lagrangian.pxd) bounds the objective, rules out rows (reduced-cost fixing),
 and leaves lists short enough to enumerate depth first, best value first (enumeration.pxd,
 flat_enumeration.pxd). Cells are joined by dynamic programming over their hand-on states
-(inner_problem.pxd). Bounds are computed in float64 with an outward slack (docs/proof.md);
+(inner_problem.pxd). Bounds are computed in float64 with an outward slack (docs/concepts/proof.md);
 feasibility and the objective of a configuration are always the exact ones of problem.h.
 """
 from libc.math cimport INFINITY, fabs, sqrt

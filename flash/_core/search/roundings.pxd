@@ -1,4 +1,4 @@
-"""What sums over a variant may lose by rounding (docs/proof.md derives it)."""
+"""What sums over a variant may lose by rounding (docs/concepts/proof.md derives it)."""
 
 from libc.math cimport fabs, frexp, log
 from libc.string cimport memset

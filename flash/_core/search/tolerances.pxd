@@ -1,6 +1,6 @@
 """What float64 may lose, and by how much a comparison is therefore outward.
 
-Every number here is derived in docs/proof.md, under its name. Budgets and objectives of a
+Every number here is derived in docs/concepts/proof.md, under its name. Budgets and objectives of a
 configuration are compared without any of them: these only decide what is looked at.
 """
 

@@ -160,5 +160,5 @@ class Listing:
         more = f" and {len(named) - MAX_LISTED} more" if len(named) > MAX_LISTED else ""
         raise UnknownOperatorsError(
             f"{what} holds operators that no layer stands for: {', '.join(named[:MAX_LISTED])}"
-            f"{more}. What is read: docs/networks.md"
+            f"{more}. What is read: docs/howto/networks.md"
         )

@@ -1,4 +1,4 @@
-"""docs/blocks.md: what it shows runs."""
+"""docs/howto/blocks.md: what it shows runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twins.places import ROOT
 
 import flash
 
-PAGE = ROOT / "docs" / "blocks.md"
+PAGE = ROOT / "docs" / "howto" / "blocks.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the pages are in the repository")
 
 

@@ -1,4 +1,4 @@
-"""docs/spaces/convnext.md: its code runs and prints what the page says."""
+"""docs/reference/spaces/convnext.md: its code runs and prints what the page says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twins.places import ROOT
 import flash
 from flash.spaces.known.convnext import PUBLISHED, ConvNeXt
 
-PAGE = ROOT / "docs" / "spaces" / "convnext.md"
+PAGE = ROOT / "docs" / "reference" / "spaces" / "convnext.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the repository is not here")
 
 

@@ -12,7 +12,7 @@ from twins.places import ROOT
 import flash
 from flash.errors import ArgumentError, ArgumentTypeError
 
-PAGE = ROOT / "docs" / "spaces" / "hurricane.md"
+PAGE = ROOT / "docs" / "reference" / "spaces" / "hurricane.md"
 SMALL: dict[str, Any] = {
     "widths": (16, 32), "layers": (2, 3), "strides": (1, 2), "stem_stride": 1, "resolution": 8,
     "num_classes": 10,

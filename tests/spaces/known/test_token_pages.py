@@ -1,4 +1,4 @@
-"""docs/spaces/vit.md and decoder.md: their code runs, and prints what they show."""
+"""docs/reference/spaces/vit.md and decoder.md: their code runs, and prints what they show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import flash
 from flash.spaces.known.decoder import Decoder
 from flash.spaces.known.vit import ViT
 
-PAGES = {name: ROOT / "docs" / "spaces" / f"{name}.md" for name in ("vit", "decoder")}
+PAGES = {name: ROOT / "docs" / "reference" / "spaces" / f"{name}.md" for name in ("vit", "decoder")}
 pytestmark = pytest.mark.skipif(not PAGES["vit"].exists(), reason="the pages are in the repository")
 
 
