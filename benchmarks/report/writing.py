@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 HEAD = """# Results
 
-Written by `python -m benchmarks.report`; not edited by hand. Tables have processor time, which other
-work on the machine changes little, and wall time beside it; a dash stands where an older run measured
-only the latter. What is compared was measured in turns, in one run; a ratio is of whole calls unless
-it says otherwise. Whose a required figure is stands beside it: a paper's, or the project's own.
+Written by `python -m benchmarks.report`; not edited by hand. Tables have processor time, which
+other work on the machine changes little, and wall time beside it; a dash stands where an older run
+measured only the latter. What is compared was measured in turns, in one run; a ratio is of whole
+calls unless it says otherwise. Whose a required figure is stands beside it: a paper's, or the
+project's own.
 """
 
 
