@@ -58,8 +58,8 @@ def as_space(value: Any) -> SearchSpace:
         found = any_space(value)
         if not isinstance(found, TabledSpace):
             raise ArgumentError(
-                f"space: {found.family!r} has no tables ({type(found).__name__}): it is searched by "
-                "the methods of other papers alone, under budgets: method='evolution'"
+                f"space: {found.family!r} has no tables ({type(found).__name__}): it is searched "
+                "by the methods of other papers alone, under budgets: method='evolution'"
             )
     return found  # type: ignore[no-any-return]
 
