@@ -28,7 +28,7 @@ from flash.evaluators import as_evaluator
 from flash.methods import METHODS
 from flash.methods.running import unfit
 from flash.predictors.predictor import as_predictor
-from flash.problem.named import any_space
+from flash.spaces.named import any_space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
