@@ -1,8 +1,8 @@
 """What does a fresh process cost: bare Python, `import flash`, import and one search, the command?
 
 Wall and processor times of whole processes, taken in turns, as ratios to ``python -c pass``; what
-they import and the memory they take. flash's bytecode must be cached: PYTHONDONTWRITEBYTECODE has to
-be unset.
+they import and the memory they take. flash's bytecode must be cached: PYTHONDONTWRITEBYTECODE has
+to be unset.
 """
 
 from __future__ import annotations
