@@ -1,10 +1,10 @@
 """Search methods side by side on the same problems; sections of `python -m benchmarks.report`.
 
 `methods`: NN-Degree and the default predictor on the densenet space. `methods_tables`: real
-accuracies of NAS-Bench-Macro and NAS-Bench-201 from the folder of the measured data (README.md
-names their sources; without it, the part of NAS-Bench-Macro that comes with the tests).
-Each method by its default options, and once more by those of
-`benchmarks.claims.tuning`, which were chosen on other problems. What each system claims is beside.
+accuracies of NAS-Bench-Macro and NAS-Bench-201 from the folder of the measured data (whose sources
+benchmarks/README.md names; without it, the part of NAS-Bench-Macro that comes with the tests).
+Each method by its default options, and once more by those of `benchmarks.claims.tuning`, which were
+chosen on other problems. What each system claims is beside.
 
     python -m benchmarks.claims.methods methods --seeds 10 --json out.json
     python -m benchmarks.claims.methods methods_tables --data FOLDER --json out.json
