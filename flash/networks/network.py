@@ -26,7 +26,7 @@ from ..base.checks import (
     shown,
     write_bytes_atomic,
 )
-from ..base.record import Record, cached
+from ..base.record import Record, cached, text
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .families import MAX_SEED
 from .layer import (
@@ -561,13 +561,7 @@ class Network(Record):
         return cls.from_dict(parsed(source, "the network file"))
 
     def __str__(self) -> str:
-        lines = self._rows()
-        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-        text = [
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-            for line in lines
-        ]
-        return "\n".join([*text, self._totals()])
+        return text(self._parts())
 
     def _parts(self) -> list[Part]:
         return [(self._rows(), 0, True), self._totals()]
