@@ -26,8 +26,9 @@ from ..base.checks import (
     shown,
     write_bytes_atomic,
 )
-from ..base.record import Record, cached, text
+from ..base.record import cached, text
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from .architecture import Drawn
 from .families import MAX_SEED
 from .layer import (
     FAMILY_KINDS,
@@ -43,15 +44,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any, Literal, overload
+    from typing import Any
 
     import onnx
     import torch
-    from matplotlib.figure import Figure
-    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
-    from ..charts.chart import Chart
 
 __all__ = ["Layer", "Network"]
 
@@ -60,7 +58,7 @@ _SEVERAL = ("add", "concat", "mul", "move", "elementwise", "scale", "reduce", "r
 
 
 @public
-class Network(Record):
+class Network(Drawn):
     """A table of layers, with its connections.
 
     Parameters
@@ -483,40 +481,6 @@ class Network(Record):
                 f"got {type(module).__name__}"
             )
         write_bytes_atomic(path, onnx_of(module, self.input_shape, seed, opset, batch))
-
-    if TYPE_CHECKING:
-
-        @overload
-        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
-        @overload
-        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
-
-    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
-        """Draw the network: its layers as boxes, and the links over them.
-
-        A box's height is the square root of its channels; cells are as long as they are deep.
-
-        Parameters
-        ----------
-        engine : {"matplotlib", "plotly"}
-
-        Returns
-        -------
-        matplotlib.figure.Figure or plotly.graph_objects.Figure
-
-        Raises
-        ------
-        MissingExtraError
-            If the engine is not installed.
-        """
-        from .drawing import chart_of
-
-        return chart_of(self).draw(engine)
-
-    def _charts(self) -> Sequence[Chart]:
-        from .drawing import chart_of
-
-        return [chart_of(self)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network."""

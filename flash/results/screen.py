@@ -27,12 +27,16 @@ __all__ = [
     "quantity",
     "screen",
     "table",
+    "tells",
     "text",
+    "UNKNOWN",
     "used_percent",
 ]
 
 _BAR = 24  # characters of a full bar
 _CHANGES = 4  # columns of a refusal's remedies
+_WIDEST = 30.0  # an interval from one end to more than so many times that tells nothing
+UNKNOWN = "unknown: unlike what was measured"  # stands for such an interval
 
 
 def screen(result: SearchResult[Any]) -> str:
@@ -246,7 +250,7 @@ def _costs(result: SearchResult[Any]) -> list[Part]:
         ends = None if result.costs is not None else (result.intervals or {}).get(field)
         if ends is not None:
             low, high = ends_of(ends, field)
-            row[2] = f"({low} to {high}, 90 %)"
+            row[2] = f"({low} to {high}, 90 %)" if tells(ends) else f"({UNKNOWN})"
         if limit is not None and field != "accuracy":
             percent = percent_of(value, limit)
             bar = "#" * int(percent / 100 * _BAR)
@@ -268,6 +272,12 @@ def _binding(result: SearchResult[Any]) -> list[Part]:
         free = f"{'' if more != now else name + ' '}{one['unlimited']:.6g}"
         lines.append(f"{budget} binds: 1 % more would buy {bought}, without it {free}")
     return lines
+
+
+def tells(ends: Sequence[float]) -> bool:
+    """Return whether an interval is narrow enough to tell anything of a cost."""
+    low, high = ends
+    return high <= _WIDEST * low
 
 
 def ends_of(ends: Sequence[float], field: str) -> tuple[str, str]:
