@@ -1,4 +1,4 @@
-"""The compiled core: one extension per flash/_core/*.pyx, and its flags. Nothing else is here.
+"""The compiled core: one extension per flash/_core/*.pyx, and its flags. What a build needs first.
 
 Switches (environment variables, set to 1; each is recorded and shown by `flash info`):
 
@@ -6,6 +6,8 @@ FLASH_DEBUG     no optimisation, debug symbols, bounds checks; an integer that o
 FLASH_SANITIZE  address and undefined-behaviour sanitizers (run Python with libasan preloaded)
 FLASH_COVERAGE  line tracing, for coverage's Cython plugin
 FLASH_NATIVE    -march=native: faster here, and not to be carried to another machine
+
+FLASH_OVERWRITE=1 installs beside another distribution whose module is called flash, too.
 
 Each set of switches and flags has a build folder of its own: other switches build anew what they
 change, and going back to the former ones builds nothing. A wheel takes what is built there.
@@ -16,16 +18,100 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import sys
+import sysconfig
 from glob import glob
 from multiprocessing import get_start_method
 from zlib import crc32
 
-import Cython
-from Cython.Build import cythonize
-from setuptools import Extension, setup
-from setuptools.command.build_ext import build_ext
-from setuptools.modified import newer_group
+packing = set(sys.argv) & {"sdist", "egg_info", "dist_info"}
+installing = set(sys.argv) & {"install", "bdist_wheel", "editable_wheel", "develop"}
+# As pyproject.toml has them, which only pip reads.
+PYTHON, TOOLS = (3, 11), {"setuptools": (77, 0, 3), "Cython": (3, 1)}
+
+
+def stop(what: str, cure: str) -> None:
+    """End the build: what is wrong, and what to do."""
+    sys.exit(f"\nflash can't be built: {what}.\n{cure}.\n")
+
+
+def check_tools() -> None:
+    """Stop where Python or what builds is missing or too old."""
+    here = f"{sys.version.split()[0]} ({sys.executable})"
+    if sys.version_info[:2] < PYTHON:
+        least = ".".join(map(str, PYTHON))
+        stop(f"it needs Python {least} or later, and this is {here}", "Run pip of another Python")
+    lines = " ".join(f"'{name}>={'.'.join(map(str, least))}'" for name, least in TOOLS.items())
+    cure = f"pip install {lines.lower()} brings what builds it, and so does pip by itself, where "
+    cure += "--no-build-isolation is not given"
+    for name, least in TOOLS.items():
+        try:
+            version = str(__import__(name).__version__)
+        except ImportError:
+            stop(f"{name} is not installed for Python {here}", cure)
+        parts = tuple(int(part) for part in re.findall(r"\d+", version)[: len(least)])
+        if parts < least:
+            stop(f"it needs {name} {'.'.join(map(str, least))} or later, not {version}", cure)
+
+
+def check_compiler() -> None:
+    """Stop where there is no C compiler, or none of Python's headers: before minutes of work.
+
+    On Windows setuptools looks for MSVC, and says what to install.
+    """
+    if sys.platform == "win32":
+        return
+    named = os.environ.get("CC")
+    compiler = shlex.split(named or sysconfig.get_config_var("CC") or "cc")[0]
+    if shutil.which(compiler) is None:
+        stop(
+            f"it needs a C compiler, and {compiler!r}{', which CC names,' if named else ''} "
+            "is not there",
+            "Install one (Debian, Ubuntu: apt-get install gcc libc6-dev; Fedora: dnf install gcc; "
+            "macOS: xcode-select --install), name yours by CC=path, or install a wheel of flash, "
+            "which needs none",
+        )
+    headers = os.path.join(sysconfig.get_path("include"), "Python.h")
+    if not os.path.exists(headers):
+        stop(
+            f"the headers of this Python are missing: there is no {headers}",
+            "Install them (Debian, Ubuntu: apt-get install python3-dev; Fedora: dnf install "
+            "python3-devel), or install a wheel of flash, which needs none",
+        )
+
+
+def check_neighbours() -> None:
+    """Stop an install beside another distribution whose module is called flash, too."""
+    from importlib.metadata import distributions
+
+    if os.environ.get("FLASH_OVERWRITE", "0") not in ("", "0"):
+        return
+    # Of the environment that pip installs into, also where it builds apart from it.
+    folders = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+    for one in distributions(path=folders):
+        name = str(one.metadata["Name"]).lower().replace("_", "-")
+        if name != "flash-nas" and "flash" in (one.read_text("top_level.txt") or "").split():
+            known = " (Lightning Flash)" if name == "lightning-flash" else ""
+            stop(
+                f"{name} {one.version}{known} is installed in {sys.prefix}, and its module and its "
+                "command are called flash, too: each would overwrite the other's files",
+                "Install this flash into an environment of its own (python3 -m venv), or take the "
+                f"other away (pip uninstall {name}); FLASH_OVERWRITE=1 installs it all the same",
+            )
+
+
+check_tools()
+if not packing:
+    check_compiler()
+if installing:
+    check_neighbours()
+
+import Cython  # noqa: E402
+from Cython.Build import cythonize  # noqa: E402
+from setuptools import Extension, setup  # noqa: E402
+from setuptools.command.build_ext import build_ext  # noqa: E402
+from setuptools.modified import newer_group  # noqa: E402
 
 SWITCHES = ("DEBUG", "SANITIZE", "COVERAGE", "NATIVE")
 on = {s for s in SWITCHES if os.environ.get(f"FLASH_{s}", "0") not in ("", "0")}
@@ -110,7 +196,6 @@ generated = None if coverage else f"build/cython-{crc32(made_by.encode()):08x}"
 
 # Packing sources needs no C files: made by another Cython then, they would be newer than what is
 # built.
-packing = set(sys.argv) & {"sdist", "egg_info", "dist_info"}
 modules = extensions
 if not packing:
     forks = get_start_method() == "fork"  # a process started anew would run this file

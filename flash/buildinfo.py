@@ -19,7 +19,8 @@ def build_info(packages: bool = False) -> dict[str, str]:
     ----------
     packages : bool, default False
         Also the installed versions of the packages that flash uses where asked to (looked up,
-        not imported); "not installed" for the others. And what plugins brought (these are run).
+        not imported); "not installed" for the others. Other distributions that put files into a
+        folder ``flash`` ("conflicts"). And what plugins brought (these are run).
 
     Returns
     -------
@@ -51,7 +52,9 @@ def build_info(packages: bool = False) -> dict[str, str]:
                 facts[name] = version(name)
             except PackageNotFoundError:
                 facts[name] = "not installed"
+        from .base.neighbours import conflict
         from .base.registry import all_plugins
 
+        facts["conflicts"] = conflict() or "none"
         facts["plugins"] = "; ".join(map(str, all_plugins())) or "none"
     return facts

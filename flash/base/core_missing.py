@@ -8,10 +8,18 @@ from ..errors import CoreMissingError
 
 __all__ = ["core_missing", "wanting"]
 
-CURE = (
-    "Build it in the folder of flash's sources: `pip install .`, or `pip install -e .` to use them "
-    "in place (needs a C compiler)."
-)
+
+def cure() -> str:
+    """Return what makes a core that can be used."""
+    from .extras import sources
+
+    folder = sources()
+    if folder:
+        return f"Build it: `pip install -e '{folder}'` (needs a C compiler and Python's headers)."
+    return (
+        "Install flash again, from a wheel for this Python and system, or from its sources by "
+        "`pip install FOLDER` (needs a C compiler and Python's headers)."
+    )
 
 
 def core_missing(folder: str, why: str = "") -> CoreMissingError:
@@ -26,7 +34,7 @@ def core_missing(folder: str, why: str = "") -> CoreMissingError:
     """
     version = sys.version.split()[0]
     if why:
-        return CoreMissingError(f"flash's compiled core in {folder} can't be used: {why}. {CURE}")
+        return CoreMissingError(f"flash's compiled core in {folder} can't be used: {why}. {cure()}")
     import os
 
     search = os.path.join(folder, "search")
@@ -34,7 +42,7 @@ def core_missing(folder: str, why: str = "") -> CoreMissingError:
     others = [name for name in there if name[:6] == "exact." and name.endswith((".so", ".pyd"))]
     other = f"; there is {', '.join(others)}, for another Python or system" if others else ""
     return CoreMissingError(
-        f"flash's compiled core is missing in {folder} (python {version}){other}. {CURE}"
+        f"flash's compiled core is missing in {folder} (python {version}){other}. {cure()}"
     )
 
 

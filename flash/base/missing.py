@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from .checks import hint
 
 TYPE_CHECKING = False
@@ -37,7 +39,13 @@ class NoAttributeError(AttributeError):
     def __str__(self) -> str:
         names = [one for one in dir(self._of) if not one.startswith("_") and one != self._wanted]
         near = "" if self._wanted.startswith("_") else hint(self._wanted, names)
-        return f"{self.args[0]}{near}{self._more}"
+        more = self._more
+        if isinstance(self._of, type(sys)):  # flash itself: perhaps another `flash` was meant
+            from .neighbours import conflict
+
+            other = conflict()
+            more += f". {other}" if other else ""
+        return f"{self.args[0]}{near}{more}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return AttributeError, (str(self),)

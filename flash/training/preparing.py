@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from ..base.checks import choice, integer, known_keys, listener, path_of, shown
-from ..base.registry import refusal
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES
 from ..networks.network import Network
 from ..results.result import SearchResult
 from ..spaces.known.homes import KNOWN
+from ..spaces.named import any_space
 from ..spaces.space import SearchSpace
 from .design import covering
 from .feeding import shape_of
@@ -142,10 +142,7 @@ def networks_of(
     if hasattr(given, "keys"):
         given = space_at(given, images)
     elif isinstance(given, (str, os.PathLike)):
-        if os.fspath(given).endswith((".toml", ".json")):
-            given = networks_at(given) or SearchSpace.load(given)
-        else:
-            given = _registered(given)
+        given = networks_at(given) or any_space(given)
     if hasattr(given, "decode") and hasattr(given, "sample_indices"):
         named: dict[str, Any] | None = given.to_dict()
         networks: list[Any] = covering(given, n, seed)
@@ -186,17 +183,6 @@ def networks_at(path: str | os.PathLike[str]) -> list[Any] | None:
     from ..spaces.network_files import networks_in
 
     return networks_in(read(path), f"the network file {shown(os.fspath(path))}")
-
-
-def _registered(name: Any) -> Any:
-    """Return the space that is registered by a name."""
-    from ..spaces.named import registered_space
-
-    found = registered_space(name) if isinstance(name, str) else None
-    if found is None:
-        also = ", a SearchSpace, its file or a list of Architecture"
-        raise refusal("space", "space", str(name), (*FAMILIES, *KNOWN), also)
-    return found
 
 
 def is_trainable(network: Any) -> bool:

@@ -325,8 +325,8 @@ def test_odd_values_are_refused_by_flash_itself(label: str) -> None:
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "label", ["measure", "export_measuring", "train", "train_supernet", "to_torch", "to_onnx",
-              "to_torch_code",
+    "label", ["measure", "export_measuring", "train", "space_for", "train_supernet", "to_torch",
+              "to_onnx", "to_torch_code",
               "layer_harness",
               "Network.from_torch", "Supernet.load", "SearchResult.to_torch", "sensitivities",
               "quantised", "best_measured", "Sensitivities.from_json", "Sensitivities.from_dict",

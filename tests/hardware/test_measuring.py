@@ -407,9 +407,9 @@ def test_cuda_that_is_not_there_is_refused() -> None:
 
 
 def test_a_missing_runtime_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, extra in (("torch", "torch"), ("onnxruntime", "onnx")):
+    for name in ("torch", "onnxruntime"):
         monkeypatch.setitem(sys.modules, name, None)
-        with pytest.raises(ImportError, match=rf"needs {name}: pip install '\.\[{extra}\]'"):
+        with pytest.raises(ImportError, match=rf"needs {name}: pip install .*'{name}>="):
             flash.measure(NET, runtime=name)
 
 
