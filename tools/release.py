@@ -1,6 +1,7 @@
 """A release: `make release PYTHONS="python3.11 python3.12 python3.13"`.
 
     python tools/release.py [--dist dist] [--unfinished] PYTHON ...
+    python tools/release.py --number
 
 From the tree it makes the source distribution, and from that alone, for each interpreter, a wheel.
 Each wheel is installed into a new environment with nothing but what it depends on, finds the main
@@ -8,7 +9,8 @@ search's answer there, and passes tests/installed as they are in the source dist
 page of an index would show, which files there are and which number they bear is looked at too. Only
 when all of it held do the files appear in --dist, with their checksums; nothing is uploaded.
 
---unfinished is for trying it out: the tree may have changes that are not committed.
+--number checks that all files name one version, and prints it. --unfinished is for trying it out:
+the tree may have changes that are not committed.
 """
 
 from __future__ import annotations
@@ -289,11 +291,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Make a release; exit code 1 where something is not as it has to be."""
     parser = argparse.ArgumentParser(prog="tools/release.py", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("pythons", nargs="+", metavar="PYTHON", help="interpreters, one wheel each")
+    parser.add_argument("pythons", nargs="*", metavar="PYTHON", help="interpreters, one wheel each")
+    parser.add_argument("--number", action="store_true", help="only check and print the version")
     parser.add_argument("--dist", type=Path, default=ROOT / "dist", help="folder of the files")
     parser.add_argument("--unfinished", action="store_true", help="take uncommitted changes too")
     given = parser.parse_args(arguments)
+    if given.number == bool(given.pythons):
+        parser.error("name interpreters, or give --number")
     try:
+        if given.number:
+            print(number(ROOT))
+            return 0
         release(given.pythons, given.dist, given.unfinished)
     except ReleaseError as error:
         print(f"no release: {error}", file=sys.stderr)

@@ -195,6 +195,20 @@ def test_what_is_laid(tool: Any, tmp_path: Path) -> None:
     assert (dist / "SHA256SUMS").read_text() == f"{hashlib.sha256(b'a').hexdigest()}  a.whl\n"
 
 
+def test_the_number_alone(
+    tool: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tool, "ROOT", tree(tmp_path))
+    assert tool.main(["--number"]) == 0
+    assert capsys.readouterr().out == "9.8.7\n"
+    (tmp_path / "CITATION.cff").write_text("version: 1.0.0\n")
+    assert tool.main(["--number"]) == 1
+    assert "no release: CITATION.cff is of version 1.0.0" in capsys.readouterr().err
+    for words in ([], ["--number", "python3"]):
+        with pytest.raises(SystemExit):
+            tool.main(words)
+
+
 @pytest.mark.processes
 def test_an_interpreter_that_is_not_there(
     tool: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
