@@ -6,6 +6,7 @@ import re
 
 from ..base.names import LABELS, LIMITED, UNITS
 from ..results.screen import (
+    UNKNOWN,
     costs_of,
     ends_of,
     headline,
@@ -13,6 +14,7 @@ from ..results.screen import (
     percent_of,
     proof_line,
     quantity,
+    tells,
 )
 from .shown import Answer, Binds, Change, Explained, Measure
 
@@ -137,7 +139,7 @@ def _measure(
     said = ""
     if ends is not None:
         low, high = ends_of(ends, name)
-        said = f"{low.removesuffix(' %')} to {high}"
+        said = f"{low.removesuffix(' %')} to {high}" if tells(ends) else UNKNOWN
     share, of = None, ""
     if limit is not None and name == "accuracy":
         of = f"at least {text_of(name, limit)}"

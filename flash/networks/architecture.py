@@ -36,6 +36,82 @@ if TYPE_CHECKING:
 __all__ = ["FAMILIES", "Architecture", "Cell"]
 
 
+class Drawn(Record):
+    """A network that can be drawn."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
+        @overload
+        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
+
+    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
+        """Draw the network: its layers or blocks as boxes, and the links over them.
+
+        A box's height is the square root of its channels; cells are as long as they are deep. A
+        skipped block is a dashed box. Below is the cell that is repeated, where one is.
+
+        Parameters
+        ----------
+        engine : {"matplotlib", "plotly"}
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        MissingExtraError
+            If the engine is not installed.
+        """
+        from .drawing import chart_of
+
+        return chart_of(self).draw(engine)
+
+    def _charts(self) -> Sequence[Chart]:
+        from .drawing import chart_of
+
+        return [chart_of(self)]
+
+
+class Counted(Drawn):
+    """A network as choices: spelled out as layers once, and counted by them."""
+
+    if TYPE_CHECKING:
+
+        def _spelled(self) -> Network: ...
+
+    @cached
+    def _network(self) -> Network:
+        return self._spelled()
+
+    def network(self) -> Network:
+        """Return the network as a table of layers (made once, then kept)."""
+        return self._network
+
+    @property
+    def params(self) -> int:
+        """Parameters: weights of convolutions and linear layers, batch norms, biases."""
+        return self._network.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of convolutions and linear layers, for one image or sequence."""
+        return self._network.macs
+
+    @property
+    def weights_kib(self) -> float:
+        """The parameters at their bits (32 where none are told), in KiB; see
+        `Network.weights_kib`."""
+        return self._network.weights_kib
+
+    @property
+    def peak_memory_kib(self) -> float:
+        """The most that its values take while it runs, in KiB; see `Network.peak_memory_kib`."""
+        return self._network.peak_memory_kib
+
+
 @public
 class Cell(Record):
     """One cell (stage) of a network.
@@ -92,7 +168,7 @@ class Cell(Record):
 
 
 @public
-class Architecture(Record):
+class Architecture(Counted):
     """A network as its cells; `network` spells it out as layers.
 
     Parameters
@@ -145,35 +221,10 @@ class Architecture(Record):
         """Whether the network has the ImageNet stem: resolution above 64."""
         return self.resolution > 64
 
-    @cached
-    def _network(self) -> Network:
+    def _spelled(self) -> Network:
         from .builders import build
 
         return build(self)
-
-    def network(self) -> Network:
-        """Return the network as a table of layers (made once, then kept)."""
-        return self._network
-
-    @property
-    def params(self) -> int:
-        """Parameters: weights of convolutions and linear layers, batch norms, biases."""
-        return self._network.params
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of convolutions and linear layers, for one image."""
-        return self._network.macs
-
-    @property
-    def weights_kib(self) -> float:
-        """The parameters at 32 bits, in KiB; see `Network.weights_kib`."""
-        return self._network.weights_kib
-
-    @property
-    def peak_memory_kib(self) -> float:
-        """The most that its values take while it runs, in KiB; see `Network.peak_memory_kib`."""
-        return self._network.peak_memory_kib
 
     def links_into(self, cell: int, layer: int) -> tuple[int, ...]:
         """Return which channels reach a layer over long-range links, in rising order.
@@ -344,6 +395,14 @@ class Architecture(Record):
         image = (3, self.resolution, self.resolution)
         write_onnx(module, image, (self.num_classes,), path, opset, batch)
 
+    def __str__(self) -> str:
+        from .line import line_of
+
+        more = " e expansion k kernel" if self.family == "mobilenet-v2" else ""
+        size = f"images of {self.resolution} x {self.resolution}, {self.num_classes} classes"
+        links = f", link_seed {self.link_seed}" if self.link_seed else ""
+        return f"{self.family} of width x depth + skips{more}: {line_of(self)}; {size}{links}"
+
     def _parts(self) -> list[Part]:
         names = Cell.field_names[: 5 if self.family == "mobilenet-v2" else 3]
         rows = [["cell", *names]]
@@ -353,40 +412,6 @@ class Architecture(Record):
         ]
         size = f"images of {self.resolution} x {self.resolution}, {self.num_classes} classes"
         return [self.family, (rows, 0, True), f"{size}, link_seed {self.link_seed}"]
-
-    if TYPE_CHECKING:
-
-        @overload
-        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
-        @overload
-        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
-
-    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
-        """Draw the network: its layers as boxes, and the links over them.
-
-        A box's height is the square root of its channels; cells are as long as they are deep.
-
-        Parameters
-        ----------
-        engine : {"matplotlib", "plotly"}
-
-        Returns
-        -------
-        matplotlib.figure.Figure or plotly.graph_objects.Figure
-
-        Raises
-        ------
-        MissingExtraError
-            If the engine is not installed.
-        """
-        from .drawing import chart_of
-
-        return chart_of(self).draw(engine)
-
-    def _charts(self) -> Sequence[Chart]:
-        from .drawing import chart_of
-
-        return [chart_of(self)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal architecture."""

@@ -9,23 +9,19 @@ of all its blocks.
 from __future__ import annotations
 
 from ..base.checks import choice, flag, integer, is_list, json_text, public, shown
-from ..base.record import Record, cached
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
-from .architecture import Architecture
+from .architecture import Architecture, Counted
 from .families import MAX_CLASSES, MAX_RESOLUTION, MAX_SEED, MAX_WIDTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any, Literal, TypeAlias, overload
+    from typing import Any, TypeAlias
 
     import torch
-    from matplotlib.figure import Figure
-    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
-    from ..charts.chart import Chart
     from ..spaces.blocks.network import BlockNetwork
     from .network import Network
 
@@ -76,7 +72,7 @@ SIZES: dict[str, dict[str, Any]] = {
 
 
 @public
-class CellNetwork(Record):
+class CellNetwork(Counted):
     """A network that repeats one cell: three stages, each but the first starting with stride 2.
 
     Parameters
@@ -203,35 +199,10 @@ class CellNetwork(Record):
         """Return the equal network whose cell is in canonical form: see `canonical`."""
         return self.replace(blocks=canonical(self.blocks))
 
-    @cached
-    def _network(self) -> Network:
+    def _spelled(self) -> Network:
         from .cell_builder import build
 
         return build(self)
-
-    def network(self) -> Network:
-        """Return the network as a table of layers (made once, then kept)."""
-        return self._network
-
-    @property
-    def params(self) -> int:
-        """Parameters: weights of convolutions and linear layers, batch norms, biases."""
-        return self._network.params
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of convolutions and linear layers, for one image."""
-        return self._network.macs
-
-    @property
-    def weights_kib(self) -> float:
-        """The parameters at 32 bits, in KiB; see `Network.weights_kib`."""
-        return self._network.weights_kib
-
-    @property
-    def peak_memory_kib(self) -> float:
-        """The most that its values take while it runs, in KiB; see `Network.peak_memory_kib`."""
-        return self._network.peak_memory_kib
 
     def to_torch(
         self, *, seed: int = 0, weights: str | os.PathLike[str] | None = None
@@ -317,40 +288,6 @@ class CellNetwork(Record):
         stages = f"3 stages of {self.repeats} cells, {self.filters} channels in the first"
         size = f"images of {self.resolution} x {self.resolution}, {self.num_classes} classes"
         return [self.family, (rows, 0, True), f"{stages}; {size}"]
-
-    if TYPE_CHECKING:
-
-        @overload
-        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
-        @overload
-        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
-
-    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
-        """Draw the network: its cells as boxes, and the links over them.
-
-        A box's height is the square root of its channels. Below it is the cell that is repeated.
-
-        Parameters
-        ----------
-        engine : {"matplotlib", "plotly"}
-
-        Returns
-        -------
-        matplotlib.figure.Figure or plotly.graph_objects.Figure
-
-        Raises
-        ------
-        MissingExtraError
-            If the engine is not installed.
-        """
-        from .drawing import chart_of
-
-        return chart_of(self).draw(engine)
-
-    def _charts(self) -> Sequence[Chart]:
-        from .drawing import chart_of
-
-        return [chart_of(self)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network."""

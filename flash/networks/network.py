@@ -26,8 +26,9 @@ from ..base.checks import (
     shown,
     write_bytes_atomic,
 )
-from ..base.record import Record, cached
+from ..base.record import cached, text
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from .architecture import Drawn
 from .families import MAX_SEED
 from .layer import (
     FAMILY_KINDS,
@@ -43,15 +44,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any, Literal, overload
+    from typing import Any
 
     import onnx
     import torch
-    from matplotlib.figure import Figure
-    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ..base.html import Part
-    from ..charts.chart import Chart
 
 __all__ = ["Layer", "Network"]
 
@@ -60,7 +58,7 @@ _SEVERAL = ("add", "concat", "mul", "move", "elementwise", "scale", "reduce", "r
 
 
 @public
-class Network(Record):
+class Network(Drawn):
     """A table of layers, with its connections.
 
     Parameters
@@ -484,40 +482,6 @@ class Network(Record):
             )
         write_bytes_atomic(path, onnx_of(module, self.input_shape, seed, opset, batch))
 
-    if TYPE_CHECKING:
-
-        @overload
-        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
-        @overload
-        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
-
-    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
-        """Draw the network: its layers as boxes, and the links over them.
-
-        A box's height is the square root of its channels; cells are as long as they are deep.
-
-        Parameters
-        ----------
-        engine : {"matplotlib", "plotly"}
-
-        Returns
-        -------
-        matplotlib.figure.Figure or plotly.graph_objects.Figure
-
-        Raises
-        ------
-        MissingExtraError
-            If the engine is not installed.
-        """
-        from .drawing import chart_of
-
-        return chart_of(self).draw(engine)
-
-    def _charts(self) -> Sequence[Chart]:
-        from .drawing import chart_of
-
-        return [chart_of(self)]
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network."""
         layers = [layer.to_dict() for layer in self.layers]
@@ -561,13 +525,7 @@ class Network(Record):
         return cls.from_dict(parsed(source, "the network file"))
 
     def __str__(self) -> str:
-        lines = self._rows()
-        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-        text = [
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-            for line in lines
-        ]
-        return "\n".join([*text, self._totals()])
+        return text(self._parts())
 
     def _parts(self) -> list[Part]:
         return [(self._rows(), 0, True), self._totals()]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 from .._core.model.compile import SCORE_UNIT, Model, Plan, compile_tables
 from .._core.model.compile import totals_of as core_totals
 from ..base.checks import public
 from ..base.names import NO_LINK, Column, Metric
 from ..base.record import Record, cached
-from ..errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentError
 from ..hardware.target import Target
 from ..networks.families import FAMILIES
 from ..spaces.index import row_of
-from ..spaces.space import SearchSpace
+from ..spaces.space import SearchSpace, family_space
 from ..spaces.tabled import TabledSpace
 
 TYPE_CHECKING = False
@@ -46,49 +44,23 @@ SCORE, PARAMS, MACS = 1 << Column.SCORE, 1 << Column.PARAMS, 1 << Column.MACS  #
 
 KEPT_BYTES = 16 << 20  # of tables; the core keeps as much memory for the next ones
 
-_spaces: dict[str, SearchSpace] = {}
 _kept: list[tuple[Problem, int]] = []  # the last one searched, with its extra columns
 
 
 def as_space(value: Any) -> SearchSpace:
-    """Return a SearchSpace from what users pass: one, a family's name, or a file's path."""
-    if isinstance(value, TabledSpace):
-        tabled: Any = value  # of blocks, or one of the families': all that follows takes either
-        return tabled  # type: ignore[no-any-return]
-    if isinstance(value, os.PathLike):
-        return SearchSpace.load(value)
-    if not isinstance(value, str):
-        raise ArgumentTypeError(
-            "space must be a SearchSpace, a family's name or the path of a TOML or JSON file, "
-            f"got {type(value).__name__}"
-        )
-    if value.endswith((".toml", ".json")):
-        return SearchSpace.load(value)
-    if value in _spaces:
-        return _spaces[value]
-    if value not in FAMILIES:
-        return _registered(value)
-    _spaces[value] = SearchSpace(value)
-    return _spaces[value]
+    """Return a space that has tables from what users pass: see `flash.spaces.named.any_space`."""
+    found: Any = value  # of blocks, or one of the families': all that follows takes either
+    if type(value) is str and value in FAMILIES:  # most searches need no more than this
+        found = family_space(value)
+    elif not isinstance(value, TabledSpace):
+        from ..spaces.named import any_space
 
-
-def _registered(name: str) -> SearchSpace:
-    """Return the space that is registered by a name."""
-    from ..base.registry import refusal
-    from ..spaces.known.homes import KNOWN
-    from ..spaces.named import registered_space
-
-    space = registered_space(name)
-    if space is None:
-        raise refusal(
-            "space", "space", name, (*FAMILIES, *KNOWN), " or the path of a .toml or .json file"
-        )
-    if not isinstance(space, TabledSpace):
-        raise ArgumentError(
-            f"space: {name!r} has no tables ({type(space).__name__}): it is searched by the "
-            "methods of other papers alone, under budgets: method='evolution'"
-        )
-    found: Any = space
+        found = any_space(value)
+        if not isinstance(found, TabledSpace):
+            raise ArgumentError(
+                f"space: {found.family!r} has no tables ({type(found).__name__}): it is searched "
+                "by the methods of other papers alone, under budgets: method='evolution'"
+            )
     return found  # type: ignore[no-any-return]
 
 

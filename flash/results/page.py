@@ -101,13 +101,15 @@ def _said(lines: Sequence[Part]) -> list[Part]:
 
 
 def _costs(result: SearchResult[Any]) -> list[Part]:
-    from .screen import costs_of, ends_of, percent_of
+    from .screen import UNKNOWN, costs_of, ends_of, percent_of, tells
 
     rows: list[Row] = [["cost", "value", "90 % from", "to", "budget", "used"]]
     for label, field, value, limit in costs_of(result):
         unit = UNITS.get(field, "")
         ends = None if result.costs is not None else (result.intervals or {}).get(field)
         between = ["", ""] if ends is None else list(ends_of(ends, field))
+        if ends is not None and not tells(ends):
+            between = [UNKNOWN, ""]
         budget, used = "", ""
         if limit is not None:
             budget = ("at least " if field == "accuracy" else "") + quantity(limit, unit)

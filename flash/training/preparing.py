@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from ..base.checks import choice, integer, known_keys, listener, path_of, shown
-from ..base.registry import refusal
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES
 from ..networks.network import Network
 from ..spaces.known.homes import KNOWN
+from ..spaces.named import any_space
 from ..spaces.space import SearchSpace
 from .design import covering
 from .feeding import shape_of
@@ -127,10 +127,7 @@ def networks_of(
     if hasattr(given, "keys"):
         given = space_at(given, images)
     elif isinstance(given, (str, os.PathLike)):
-        if os.fspath(given).endswith((".toml", ".json")):
-            given = SearchSpace.load(given)
-        else:
-            given = _registered(given)
+        given = any_space(given)
     if hasattr(given, "decode") and hasattr(given, "sample_indices"):
         named: dict[str, Any] | None = given.to_dict()
         networks: list[Any] = covering(given, n, seed)
@@ -153,17 +150,6 @@ def networks_of(
     for number, one in enumerate(networks):
         _check_fit(f"network {number} of space", one, images)
     return named, networks
-
-
-def _registered(name: Any) -> Any:
-    """Return the space that is registered by a name."""
-    from ..spaces.named import registered_space
-
-    found = registered_space(name) if isinstance(name, str) else None
-    if found is None:
-        also = ", a SearchSpace, its file or a list of Architecture"
-        raise refusal("space", "space", str(name), (*FAMILIES, *KNOWN), also)
-    return found
 
 
 def is_trainable(network: Any) -> bool:

@@ -222,6 +222,20 @@ def test_screen_of_a_proven_network() -> None:
     assert text == repr(made())
 
 
+def test_a_budget_of_which_one_per_cent_buys_nothing_says_so() -> None:
+    own = made()
+    now = own.objective
+    assert now is not None
+
+    def line(one_percent: float) -> str:
+        bought = {"unlimited": 700.0, "one_percent": one_percent, "per_unit": 0.0}
+        text = str(own.replace(binding={"max_area_mm2": bought}))
+        return next(one for one in text.splitlines() if " binds: " in one)
+
+    assert line(now) == ("max_area_mm2 binds: 1 % more would buy nothing, without it NN-Degree 700")
+    assert line(650.0) == "max_area_mm2 binds: 1 % more would buy NN-Degree 650, without it 700"
+
+
 def test_screen_lists_the_cells() -> None:
     result = made()
     lines = str(result).splitlines()
@@ -466,3 +480,19 @@ def test_nothing_has_no_costs(several: SearchResult) -> None:
     for name in ("costs", "alternatives"):
         with pytest.raises(FormatError, match=f"{name} are given, though x is null"):
             SearchResult.from_dict({**nothing, name: several.to_dict()[name]})
+
+
+def test_an_interval_that_tells_nothing_is_said_to_be_unknown() -> None:
+    """mobilenet-v2 on rram: latency is within a factor of ninety, energy within one of ten."""
+    result = flash.search("mobilenet-v2", "rram")
+    assert result.intervals is not None
+    wide, narrow = result.intervals["latency_ms"], result.intervals["energy_mj"]
+    assert wide[1] > 30 * wide[0]
+    assert narrow[1] < 30 * narrow[0]
+    lines = {
+        one.split()[0]: one for one in str(result).splitlines() if " mJ" in one or " ms" in one
+    }
+    assert "(unknown: unlike what was measured)" in lines["latency"]
+    assert "(0.9767 to 9.254, 90 %)" in lines["energy"]
+    page = result.to_html()
+    assert page.count("unknown: unlike what was measured") == 1

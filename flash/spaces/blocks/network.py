@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from ...base.checks import integer, json_text, path_of, public, shown, write_bytes_atomic
-from ...base.record import Record, cached
+from ...base.record import cached
 from ...errors import ArgumentError, ArgumentTypeError
+from ...networks.architecture import Counted
 from ...networks.families import MAX_SEED
 from .fragments import image_of, joined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any, Literal, overload
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     import torch
-    from matplotlib.figure import Figure
-    from plotly.graph_objects import Figure as PlotlyFigure
 
     from ...base.html import Part
-    from ...charts.chart import Chart
     from ...networks.network import Network
     from ...networks.scene import Scene
     from .fragments import Fragment
@@ -29,7 +27,7 @@ __all__ = ["BlockNetwork"]
 
 
 @public
-class BlockNetwork(Record):
+class BlockNetwork(Counted):
     """A network of a `BlockSpace`: what `BlockSpace.decode` gives.
 
     Parameters
@@ -134,36 +132,11 @@ class BlockNetwork(Record):
 
         return scene_of_blocks(self)
 
-    @cached
-    def _network(self) -> Network:
+    def _spelled(self) -> Network:
         if not self._placed:
             raise ArgumentError(f"this network of {self.family} has no blocks: all are skipped")
         parts = [(one.network, cell) for cell, one in self.labelled()]
         return joined(parts, image_of(self.input_shape), self.space.bits)
-
-    def network(self) -> Network:
-        """Return the network as a table of layers (made once, then kept)."""
-        return self._network
-
-    @property
-    def params(self) -> int:
-        """Parameters."""
-        return self._network.params
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates for one image or sequence."""
-        return self._network.macs
-
-    @property
-    def weights_kib(self) -> float:
-        """The parameters at their bits, in KiB; see `Network.weights_kib`."""
-        return self._network.weights_kib
-
-    @property
-    def peak_memory_kib(self) -> float:
-        """The most that its values take while it runs, in KiB; see `Network.peak_memory_kib`."""
-        return self._network.peak_memory_kib
 
     def to_torch(
         self, *, seed: int = 0, weights: str | os.PathLike[str] | None = None
@@ -265,41 +238,6 @@ class BlockNetwork(Record):
                 f"got {type(module).__name__}"
             )
         write_bytes_atomic(path, onnx_of(module, self.input_shape, seed, opset, batch))
-
-    if TYPE_CHECKING:
-
-        @overload
-        def plot(self, engine: Literal["matplotlib"] = "matplotlib") -> Figure: ...
-        @overload
-        def plot(self, engine: Literal["plotly"]) -> PlotlyFigure: ...
-
-    def plot(self, engine: str = "matplotlib") -> Figure | PlotlyFigure:
-        """Draw the network: its blocks as boxes, and the links over them.
-
-        A box's height is the square root of its channels; cells are as long as they are deep.
-        A skipped block is a dashed box.
-
-        Parameters
-        ----------
-        engine : {"matplotlib", "plotly"}
-
-        Returns
-        -------
-        matplotlib.figure.Figure or plotly.graph_objects.Figure
-
-        Raises
-        ------
-        MissingExtraError
-            If the engine is not installed.
-        """
-        from ...networks.drawing import chart_of
-
-        return chart_of(self).draw(engine)
-
-    def _charts(self) -> Sequence[Chart]:
-        from ...networks.drawing import chart_of
-
-        return [chart_of(self)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data from which `from_dict` makes an equal network: the space, the choices,
