@@ -3,12 +3,13 @@
     python -m benchmarks.same_answers OLD NEW
     python -m benchmarks.same_answers OLD NEW --searches 50 --fronts 0 --sweeps 0 --codesigns 0
 
-OLD and NEW are folders whose `flash` can be imported: built checkouts, or a site-packages. One may be
-a file: the answers of another machine, as `python answers.py --seed 0 --searches 50 ... > FILE` wrote
-them there, given the same numbers. Each
+OLD and NEW are folders whose `flash` can be imported: built checkouts, or a site-packages. Each
 solves the same drawn problems in a process of its own: searches of all families on all shipped
 targets, fronts, sweeps and co-designs. Every public field of every answer is compared, floats by
 their bits, times left out. Exit code 1 if anything differs, or a build cannot be asked.
+
+One of the two may be a file: the answers of another machine, as `python answers.py --seed 0
+--searches 50 ... > FILE` wrote them there, given the same numbers as here.
 
 flash explains why nothing is feasible for half a second at most: where an answer took as long as
 that, `least` and `message` hang on the clock, and are not compared.
