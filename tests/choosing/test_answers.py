@@ -328,7 +328,7 @@ def test_a_start_that_still_fits_saves_nodes() -> None:
 
 def test_wide_numbers_of_which_conditions_leave_small_ones() -> None:
     """A column of numbers of 17 digits and more, and groups that conditions fix."""
-    wide = {"x": 0.1234567890123456, "y": 0.0, "z": 3e-17}
+    wide = {"x": 0.1234567890123456, "y": 0.0, "z": 3e-6}
     problem = flash.ChoiceProblem.from_table(
         {
             f"g{i}": {name: {"loss": loss * (i + 1), "cost": 1} for name, loss in wide.items()}
