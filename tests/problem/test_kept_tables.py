@@ -143,9 +143,7 @@ def test_a_target_of_layers_is_asked_anew() -> None:
 
 
 def test_what_is_kept_is_bounded_and_the_last_used() -> None:
-    spaces = [
-        flash.DenseNet(widths=[8, 16 + n], depths=[2, 5], skips=[0]) for n in range(KEPT + 3)
-    ]
+    spaces = [flash.DenseNet(widths=[8, 16 + n], depths=[2, 5], skips=[0]) for n in range(KEPT + 3)]
     first = compile_searched(spaces[0], BASE[0], None, 0).tables
     for space in spaces[1:]:
         compile_searched(space, BASE[0], None, 0)
@@ -158,7 +156,9 @@ def test_what_is_kept_is_bounded_and_the_last_used() -> None:
 
 
 def test_large_tables_are_not_kept() -> None:
-    large = flash.DenseNet(widths=flash.Range(8, 64, 8), depths=flash.Range(2, 120), skips=flash.Range(0, 96))
+    large = flash.DenseNet(
+        widths=flash.Range(8, 64, 8), depths=flash.Range(2, 120), skips=flash.Range(0, 96)
+    )
     for _ in range(2):
         tables = compile_searched(large, BASE[0], None, 0).tables
         assert sum(one.size_bytes for _, one in compiling._kept) <= KEPT_BYTES
