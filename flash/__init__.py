@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from .sweeps.result import SweepResult as SweepResult
     from .sweeps.sweeping import sweep as sweep
     from .training.running import train as train
+    from .training.suiting import space_for as space_for
     from .training.zero_cost import zero_cost_scores as zero_cost_scores
 
 _HOME = {
@@ -180,6 +181,7 @@ _HOME = {
     "report": "reporting.folder",
     "search": "searching",
     "sensitivities": "precision.running",
+    "space_for": "training.suiting",
     "suggest": "suggesting.asking",
     "sweep": "sweeps.sweeping",
     "targets": "hardware.target",
@@ -202,8 +204,8 @@ __all__ = [
     "ViT", "WideResNet", "best_measured", "build_info", "calibrate", "calibration_design", "choose",
     "compare", "evaluate", "explore", "export_measuring", "layer_harness", "load_weights",
     "measure", "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register", "report",
-    "search", "sensitivities", "suggest", "sweep", "targets", "tell", "together", "train",
-    "train_supernet", "zero_cost_scores",
+    "search", "sensitivities", "space_for", "suggest", "sweep", "targets", "tell", "together",
+    "train", "train_supernet", "zero_cost_scores",
     "__version__",
 ]  # fmt: skip
 
