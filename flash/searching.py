@@ -324,9 +324,9 @@ def search(
     wanted: Any = target
     many = isinstance(wanted, (list, tuple))
     if (type(space) is str and space not in FAMILIES) or hasattr(space, "__fspath__"):
-        from .spaces.named import block_space
+        from .spaces.named import any_space
 
-        space = block_space(space)
+        space = any_space(space)
     if (
         (where is not None or minimize is not None or min_nn_degree is not None)
         or (max_memory_kib is not None or max_weights_kib is not None)

@@ -22,7 +22,7 @@ from benchmarks.claims.methods import problems
 from benchmarks.common.files import write_json
 from flash.comparing import statistics
 from flash.methods.fp_nas import FEWEST
-from flash.methods.running import any_space
+from flash.spaces.named import any_space
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,10 +1,10 @@
 """Search methods side by side on the same problems; sections of `python -m benchmarks.report`.
 
 `methods`: NN-Degree and the default predictor on the densenet space. `methods_tables`: real
-accuracies of NAS-Bench-Macro and NAS-Bench-201 from the folder of the measured data (README.md
-names their sources; without it, the part of NAS-Bench-Macro that comes with the tests).
-Each method by its default options, and once more by those of
-`benchmarks.claims.tuning`, which were chosen on other problems. What each system claims is beside.
+accuracies of NAS-Bench-Macro and NAS-Bench-201 from the folder of the measured data (whose sources
+benchmarks/README.md names; without it, the part of NAS-Bench-Macro that comes with the tests).
+Each method by its default options, and once more by those of `benchmarks.claims.tuning`, which were
+chosen on other problems. What each system claims is beside.
 
     python -m benchmarks.claims.methods methods --seeds 10 --json out.json
     python -m benchmarks.claims.methods methods_tables --data FOLDER --json out.json
@@ -28,7 +28,7 @@ from flash.evaluators import as_evaluator
 from flash.methods import METHODS
 from flash.methods.running import unfit
 from flash.predictors.predictor import as_predictor
-from flash.problem.named import any_space
+from flash.spaces.named import any_space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

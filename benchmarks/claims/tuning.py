@@ -8,8 +8,8 @@ rram), and NAS-Bench-201 by its accuracies on CIFAR-100 where the report shows t
 The best by the mean gap over problems and seeds, a run that found nothing counting as 1, is kept in
 ``tuned.json`` beside this file, with what it was tuned on; the default where nothing is better.
 `benchmarks.claims.methods` shows each method by default and tuned. FOLDER is that of the measured
-data (README.md names the sources); without it the tables are left out, and what was tuned on them
-before is kept. Some minutes of one core.
+data (benchmarks/README.md names the sources); without it the tables are left out, and what was
+tuned on them before is kept. Some minutes of one core.
 """
 
 from __future__ import annotations

@@ -64,6 +64,7 @@ CASES = {
             ("latency_ms", "params"),
         ),
         Case("densenet of 4 cells x rram", lambda: DenseNet(cells=4), "rram", RRAM),
+        Case("densenet of 5 cells x rram", lambda: DenseNet(cells=5), "rram", RRAM),
         Case(  # linear in each class: what solvers of integer programs can prove
             "densenet x rram, latency and area",
             lambda: as_space("densenet"),
@@ -72,7 +73,8 @@ CASES = {
         ),
     )
 }
-MAIN, FOUR_CELLS, LINEAR = "densenet x rram", "densenet of 4 cells x rram", list(CASES)[-1]
+MAIN, LINEAR = "densenet x rram", list(CASES)[-1]
+FOUR_CELLS, FIVE_CELLS = "densenet of 4 cells x rram", "densenet of 5 cells x rram"
 PREDICTED = f"{MAIN}, default predictor"
 FAMILY_CASES = tuple(list(CASES)[:9])
 

@@ -8,8 +8,8 @@ import resource
 import statistics
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter, sleep
-from typing import TYPE_CHECKING
+from time import perf_counter, process_time, sleep
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -73,6 +73,47 @@ def times_in_turns(
                 call()
                 own.append(clock() - start)
     return times
+
+
+class Took(NamedTuple):
+    """What calls took: wall time, and processor time of this process (or of another clock)."""
+
+    wall: list[float]
+    cpu: list[float]
+
+    def entries(self, name: str) -> dict[str, float]:
+        """Return the medians as a suite tells them: `name` by the clock, `name`_cpu beside it."""
+        return {name: statistics.median(self.wall), f"{name}_cpu": statistics.median(self.cpu)}
+
+
+def by_both_clocks(
+    calls: Sequence[Callable[[], Any]],
+    repeat: int = 15,
+    warm: int = 2,
+    clock: Callable[[], float] = process_time,
+) -> list[Took]:
+    """Return all times of each call, taken in turns, by the wall and by the processor.
+
+    `clock` tells processor seconds; `of_children` is one for calls that start processes.
+    """
+    for _ in range(warm):
+        for call in calls:
+            call()
+    took = [Took([], []) for _ in calls]
+    with quiet():
+        for _ in range(repeat):
+            for own, call in zip(took, calls, strict=True):
+                start, used = perf_counter(), clock()
+                call()
+                own.cpu.append(clock() - used)
+                own.wall.append(perf_counter() - start)
+    return took
+
+
+def of_children() -> float:
+    """Return the processor seconds of all processes that this one has started and waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def used_by_others(seconds: float = 2.0) -> float:

@@ -31,6 +31,41 @@ def ms(seconds: float | None) -> str:
     return "" if seconds is None else f"{1e3 * seconds:.3g}"
 
 
+def both(row: Mapping[str, Any], key: str, cpu: str | None = None) -> str:
+    """Return milliseconds of processor time with the wall time in brackets.
+
+    What was measured before both were is a wall time alone, behind a dash; nothing at all is "".
+    """
+    wall = row.get(key)
+    if wall is None:
+        return ""
+    used = row.get(cpu or f"{key}_cpu")
+    return f"{'-' if used is None else ms(used)} ({ms(wall)})"
+
+
+def preferred(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[list[float], str]:
+    """Return the processor times of all rows, or the wall times where one has no other; and which
+    they are, in words."""
+    used = [row.get(f"{key}_cpu") for row in rows]
+    if used and all(one is not None for one in used):
+        return [float(one) for one in used if one is not None], "processor time"
+    return [float(row[key]) for row in rows], "by the clock"
+
+
+def middle(rows: Sequence[Mapping[str, Any]], key: str) -> dict[str, float]:
+    """Return the medians of one time over some rows, by both clocks as far as all rows have them;
+    nothing where a row has none."""
+    found = {}
+    for name in (key, f"{key}_cpu"):
+        values = [row.get(name) for row in rows]
+        if values and all(one is not None for one in values):
+            found[name] = float(statistics.median(values))
+    return found
+
+
+BY_BOTH = "Milliseconds of processor time, in brackets by the clock; a dash: not measured then."
+
+
 def clock(seconds: float) -> str:
     """Return a time with its unit: whole milliseconds, or hundredths of a second."""
     return f"{1e3 * seconds:.0f} ms" if seconds < 1.0 else f"{seconds:.2f} s"

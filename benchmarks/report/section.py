@@ -52,6 +52,8 @@ class Section(NamedTuple):
         Told to what the project must show; a line without a measurement where nothing was told.
     draw : callable
         Told to pictures, by file name.
+    whose : mapping of str to str
+        By how a claim begins: the paper whose threshold it has. All others are the project's own.
     """
 
     write: Callable[[Told, Iterable[str]], str]
@@ -60,6 +62,14 @@ class Section(NamedTuple):
     kept: Mapping[str, Path] = {}
     claims: Callable[[Told], Iterable[Line]] = _no_lines
     draw: Callable[[Told], dict[str, bytes]] = _no_pictures
+    whose: Mapping[str, str] = {}
+
+    def owner(self, claim: str) -> str:
+        """Return whose threshold a claim has: a paper's, or the project's own."""
+        for start, paper in self.whose.items():
+            if claim.startswith(start):
+                return paper
+        return "the project's"
 
 
 def of_one(fragment: str, write: Callable[[Any], str]) -> Callable[[Told, Iterable[str]], str]:

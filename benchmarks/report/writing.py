@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 HEAD = """# Results
 
-Written by `python -m benchmarks.report`; not edited by hand. Times are wall times on a shared
-machine: what is compared was measured in turns, in one run, and a claim is a ratio.
+Written by `python -m benchmarks.report`; not edited by hand. Tables have processor time, which
+other work on the machine changes little, and wall time beside it; a dash stands where an older run
+measured only the latter. What is compared was measured in turns, in one run; a ratio is of whole
+calls unless it says otherwise. Whose a required figure is stands beside it: a paper's, or the
+project's own.
 """
 
 
@@ -27,6 +30,7 @@ class Claim(NamedTuple):
 
     what: str
     required: str
+    whose: str
     measured: str
     verdict: str
 
@@ -36,11 +40,12 @@ def claims(told: Told) -> list[Claim]:
     found = []
     for section in CLAIMED:
         for what, required, measured, holds in section.claims(told):
+            whose = section.owner(what)
             if measured is None:
-                found.append(Claim(what, required, "not measured", "-"))
+                found.append(Claim(what, required, whose, "not measured", "-"))
             else:
                 verdict = "holds" if holds else "**missed**"
-                found.append(Claim(what, required, measured, verdict))
+                found.append(Claim(what, required, whose, measured, verdict))
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.common.cases import CASES, SEED
-from benchmarks.common.timing import in_turns
+from benchmarks.common.timing import by_both_clocks
 from flash._core.costing import batch
 from flash.hardware import as_target
 from flash.problem.compiling import MACS, PARAMS, compile_problem
@@ -50,10 +50,10 @@ def test_tables(benchmark: Any, name: str, quick: bool) -> None:
     own, *others = (np.asarray(call()) for call in calls)
     for other in others:
         np.testing.assert_array_equal(own, other)
-    times = in_turns(calls, 5 if quick else 15)
-    benchmark.extra_info.update(
-        kind="tables", case=name, n=n, **dict(zip(("flash", "numba", "numpy"), times, strict=True))
-    )
+    took = by_both_clocks(calls, 5 if quick else 15)
+    benchmark.extra_info.update(kind="tables", case=name, n=n)
+    for engine, own_took in zip(("flash", "numba", "numpy"), took, strict=True):
+        benchmark.extra_info.update(own_took.entries(engine))
     benchmark.pedantic(calls[0], rounds=5, warmup_rounds=1)
 
 
@@ -72,9 +72,14 @@ def test_layers(benchmark: Any, name: str, quick: bool) -> None:
     own, other = (np.asarray(call()) for call in calls)
     np.testing.assert_array_equal(own, other)
     np.testing.assert_array_equal(own, np.asarray(batch.evaluate(problem.tables, variants, rows)))
-    times = in_turns(calls, 5 if quick else 9)
+    took = by_both_clocks(calls, 5 if quick else 9)
     layers = twin.layers(variants, rows)
     benchmark.extra_info.update(
-        kind="layers", case=name, n=n, layers=layers, flash=times[0], numba=times[1]
+        kind="layers",
+        case=name,
+        n=n,
+        layers=layers,
+        **took[0].entries("flash"),
+        **took[1].entries("numba"),
     )
     benchmark.pedantic(calls[0], rounds=3, warmup_rounds=1)

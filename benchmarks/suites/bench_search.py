@@ -3,7 +3,7 @@ cells, the weighted product? Whole calls in a warm process, and where their time
 
 from __future__ import annotations
 
-import statistics
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +12,7 @@ import flash
 from benchmarks.common.cases import (
     CASES,
     FAMILY_CASES,
+    FIVE_CELLS,
     FOUR_CELLS,
     MAIN,
     PREDICTED,
@@ -22,7 +23,7 @@ from benchmarks.common.cases import (
     product_query,
     query_of,
 )
-from benchmarks.common.timing import times_in_turns
+from benchmarks.common.timing import Took, by_both_clocks
 from flash._core.search.exact import Query, Search
 from flash._core.search.shgo import explore
 from flash.hardware import as_target
@@ -70,20 +71,25 @@ def phases(
     # two rounds: between whole calls nothing runs that touches more memory than they do
     calls = [whole, lambda: compile_problem(space, target, predictor, extra), solver]
     others = [shgo, exact]
+    used = process_time()
     result = whole()
+    used = process_time() - used
     if result.proven:
         repeat = max(3, min(rounds, int(PATIENCE_S / max(result.elapsed_s, 1e-6))))
-        every = times_in_turns(calls, repeat, warm=1) + times_in_turns(others, repeat, warm=1)
+        every = by_both_clocks(calls, repeat, 1) + by_both_clocks(others, repeat, 1)
     else:
-        every = [[result.elapsed_s]] * (len(calls) + len(others))
-    times = [statistics.median(own) for own in every]
+        every = [Took([result.elapsed_s], [used])] * (len(calls) + len(others))
+    times: dict[str, float] = {}
+    for key, own in zip(("whole", "compile", "solver", "shgo", "exact_alone"), every, strict=True):
+        times |= own.entries(key)
     search = shgo()
     reached = search.best
     search.prove()
     best = search.best
     return {
-        **dict(zip(("whole", "compile", "solver", "shgo", "exact_alone"), times, strict=True)),
-        "least": min(every[0]),
+        **times,
+        "least": min(every[0].wall),
+        "least_cpu": min(every[0].cpu),
         "proven": result.proven,
         "objective": None if best is None else best[2],
         "variant": None if best is None else best[0],
@@ -94,7 +100,7 @@ def phases(
     }, result
 
 
-@pytest.mark.parametrize("name", [*FAMILY_CASES, FOUR_CELLS])
+@pytest.mark.parametrize("name", [*FAMILY_CASES, FOUR_CELLS, FIVE_CELLS])
 def test_budgets(benchmark: Any, name: str, quick: bool) -> None:
     case = CASES[name]
     space, target = case.space(), as_target(case.target)

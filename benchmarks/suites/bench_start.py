@@ -1,7 +1,8 @@
 """What does a fresh process cost: bare Python, `import flash`, import and one search, the command?
 
-Wall times of whole processes, taken in turns, as ratios to ``python -c pass``; what they import and
-the memory they take. flash's bytecode must be cached: PYTHONDONTWRITEBYTECODE has to be unset.
+Wall and processor times of whole processes, taken in turns, as ratios to ``python -c pass``; what
+they import and the memory they take. flash's bytecode must be cached: PYTHONDONTWRITEBYTECODE has
+to be unset.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.common.timing import in_turns
+from benchmarks.common.timing import by_both_clocks, of_children
 
 if TYPE_CHECKING:
     from typing import Any
@@ -78,10 +79,13 @@ def test_start(benchmark: Any, quick: bool) -> None:
         "import numpy, for scale": [python, "-c", "import numpy"],
     }
     calls = [lambda words=words: run(words) for words in commands.values()]
-    times = dict(zip(commands, in_turns(calls, 7 if quick else 41, warm=2), strict=True))
+    took = dict(
+        zip(commands, by_both_clocks(calls, 7 if quick else 41, clock=of_children), strict=True)
+    )
     bare, searched = watched(""), watched(SEARCH)
     benchmark.extra_info.update(
-        seconds=times,
+        seconds={name: statistics.median(own.wall) for name, own in took.items()},
+        cpu_s={name: statistics.median(own.cpu) for name, own in took.items()},
         command=[Path(word).name for word in commands["flash search"][:3]],
         peak_kib={"bare": bare["peak_kib"], "search": searched["peak_kib"]},
         heavy=[name for name in HEAVY if name in searched["modules"]],

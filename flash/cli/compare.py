@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError
-from .read import count, read_any_space, read_evaluator, read_options, seconds
+from .read import count, read_evaluator, read_options, read_space, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def compare(args: Namespace) -> int:
         options.setdefault(method, {})[own] = value
     check_picture(args)
     result = flash.compare(
-        read_any_space(args),
+        read_space(args),
         args.target,
         methods=None if args.methods is None else read_methods(args.methods),
         seeds=args.seeds,

@@ -6,7 +6,7 @@ from ..errors import ArgumentError
 from .choose import COLUMNS, add_objectives, add_table, read_objectives
 from .common import budgets_of, names_of
 from .options import add_budgets
-from .read import SPACE, count, fraction, number, option, read_any_space, read_objective
+from .read import SPACE, count, fraction, number, option, read_objective, read_space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def explore(args: Namespace) -> int:
     if args.target and columns:
         raise ArgumentError(f"{option(next(iter(columns)))} is of a table, not of a space")
     page = started(
-        read_any_space(args) if args.target else args.space,
+        read_space(args) if args.target else args.space,
         args.target,
         predictor=args.predictor,
         trained=args.trained,
@@ -114,6 +114,8 @@ def _words(args: Namespace) -> list[str]:
     for name in SPACE:
         if getattr(args, name) is not None:
             words += [option(name), getattr(args, name)]
+    if args.images is not None:
+        words += ["--images", args.images]
     return words
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError
-from .read import read_any_space
+from .read import read_space
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,13 +82,13 @@ def _trained(args: Namespace) -> tuple[list[Any], list[float], list[str]]:
     """Return networks and accuracies, one for each training, and notes."""
     from ..suggesting.reading import read_trained, space_of
 
-    space = space_of(args.measured) if args.space is None else read_any_space(args)
+    space = space_of(args.measured) if args.space is None else read_space(args)
     if isinstance(space, list):  # trainings, which hold their networks
         pairs = [(one.architecture, one.accuracy) for one in space]
         return [net for net, _ in pairs], [accuracy for _, accuracy in pairs], []
     if space is None:
         raise ArgumentError("--space, of the table's networks, must be given")
-    from ..problem.named import any_space
+    from ..spaces.named import any_space
 
     space = any_space(space)
     trained, notes = read_trained(space, args.measured, "TRAINED")

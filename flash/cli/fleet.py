@@ -8,7 +8,7 @@ from time import perf_counter
 from ..base.names import STORED
 from ..errors import ArgumentError
 from .options import BUDGETS, read_objective
-from .read import CONDITIONS, UNSAID, read_any_space, read_evaluator, read_options, read_table
+from .read import CONDITIONS, UNSAID, read_evaluator, read_options, read_space, read_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def search_folder(args: Namespace) -> int:
 
     check_json(args)
 
-    space = read_any_space(args)
+    space = read_space(args)
     targets = load_targets(args.targets)
     values, each = _budgets(args, targets)
     (*costs, accuracy) = values.values()

@@ -19,10 +19,10 @@ from .options import (
     read,
 )
 from .read import (
-    read_any_space,
     read_conditions,
     read_evaluator,
     read_options,
+    read_space,
     read_together,
 )
 
@@ -126,7 +126,7 @@ def _search(args: Namespace) -> int:
             "TARGET, --together, or --targets with a folder, must be given, got none of them"
         )
     answer = search(
-        read_any_space(args),
+        read_space(args),
         target,
         **read_conditions(args, BUDGETS),
         predictor=args.predictor,

@@ -20,7 +20,6 @@ __all__ = [
     "fraction",
     "number",
     "option",
-    "read_any_space",
     "read_conditions",
     "read_evaluator",
     "read_kept",
@@ -31,6 +30,7 @@ __all__ = [
     "read_space_data",
     "read_table",
     "read_together",
+    "refuse_options",
     "seconds",
 ]
 
@@ -62,10 +62,12 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def read_space(args: Namespace) -> str | SearchSpace:
-    """Return the space: a name where that is all, else an object of what the options say."""
+def read_space(args: Namespace) -> Any:
+    """Return the space: a family's name where that is all, else an object of what is said."""
     from ..networks.families import FAMILIES
 
+    if getattr(args, "images", None) is not None:
+        return read_space_of_images(args)
     if args.space in FAMILIES and all(getattr(args, key) is None for key in SPACE):
         return str(args.space)
     from ..spaces.space import SearchSpace
@@ -74,23 +76,32 @@ def read_space(args: Namespace) -> str | SearchSpace:
     return SearchSpace.from_dict(data) if isinstance(data, dict) else data
 
 
-def read_blocks(args: Namespace) -> Any:
-    """Return the space of blocks that SPACE names, or None."""
-    from ..networks.families import FAMILIES
-    from ..spaces.named import block_space
+def read_space_of_images(args: Namespace) -> Any:
+    """Return the space that SPACE and the options name, for the images of --images."""
+    from ..spaces.known.homes import KNOWN
+    from ..training.suiting import space_for
 
-    if args.space is None or args.space in FAMILIES:
-        return None
-    found = block_space(args.space)
-    if getattr(found, "numbering", None) is None:
-        return None
-    _refuse_options(args)
-    return found
+    name = args.space
+    if name is None:
+        raise ArgumentError("--images needs SPACE, whose networks are to take them")
+    if name in KNOWN:
+        refuse_options(args, but=("resolution",))
+        side = args.resolution
+        if side is not None and not side.isdecimal():
+            raise ArgumentError(f"--resolution must be one number with {name!r}, got {side!r}")
+        return space_for(name, args.images, resolution=None if side is None else int(side))
+    if name.endswith((".toml", ".json")):
+        from ..spaces.files import read
+
+        data = read(name)
+    else:
+        data = {"family": name}
+    return space_for(_with_options(data, args) if hasattr(data, "keys") else data, args.images)
 
 
-def _refuse_options(args: Namespace) -> None:
+def refuse_options(args: Namespace, but: tuple[str, ...] = ()) -> None:
     """Refuse options of the families with another space."""
-    given = [option(key) for key in SPACE if getattr(args, key) is not None]
+    given = [option(key) for key in SPACE if getattr(args, key) is not None and key not in but]
     if given:
         from ..spaces.known.homes import KNOWN
 
@@ -105,51 +116,37 @@ def _refuse_options(args: Namespace) -> None:
 
 def read_space_data(args: Namespace) -> Any:
     """Return the space as plain data: what its name or file and the options say, and no more; one
-    of blocks as it is."""
+    that is not of the families as it is."""
     from ..networks.families import FAMILIES
-    from ..spaces.space import SearchSpace
 
-    blocks = read_blocks(args)
-    if blocks is not None:
-        return blocks
     name = args.space
-    changes = {key: getattr(args, key) for key in SPACE if getattr(args, key) is not None}
     data: dict[str, Any]
     if name is None:
         data = dict(SMALL_SPACE)
     elif name in FAMILIES:
         data = {"family": name}
-    elif name.endswith((".toml", ".json")):
-        data = SearchSpace.load(name).to_dict()
     else:
-        data = _registered_data(name)
+        from ..spaces.named import any_space
+        from ..spaces.space import SearchSpace
+
+        found = any_space(name, "SPACE")
+        if not isinstance(found, SearchSpace):
+            refuse_options(args)
+            return found
+        data = found.to_dict()
+    return _with_options(data, args)
+
+
+def _with_options(data: dict[str, Any], args: Namespace) -> dict[str, Any]:
+    """Return a space as plain data, with what the options say of its choices."""
+    changes = {key: getattr(args, key) for key in SPACE if getattr(args, key) is not None}
+    data = {**data}
     if "widths" in changes:
         data.pop("width_multipliers", None)
     if "width_multipliers" in changes:
         data.pop("widths", None)
     data.update({key: _choices(key, text) for key, text in changes.items()})
     return data
-
-
-def _registered(name: str) -> Any:
-    """Return the space that is registered by a name, or None."""
-    from ..spaces.named import registered_space
-
-    return registered_space(name)
-
-
-def _registered_data(name: str) -> dict[str, Any]:
-    """Return a registered SearchSpace as plain data."""
-    from ..networks.families import FAMILIES
-    from ..problem.compiling import as_space
-
-    if _registered(name) is not None:
-        return as_space(name).to_dict()
-    from ..base import registry
-    from ..spaces.known.homes import KNOWN
-
-    known = (*FAMILIES, *KNOWN)
-    raise registry.refusal("SPACE", "space", name, known, ", or a .toml or .json file")
 
 
 def _choices(name: str, text: str) -> Any:
@@ -383,21 +380,6 @@ def _refused(accepted: str, text: str) -> Exception:
         pass
 
     return RefusedError(f"must be {accepted}, got {text!r}")
-
-
-def read_any_space(args: Namespace) -> Any:
-    """Return the space that SPACE and the options name: of either kind."""
-    from ..networks.families import FAMILIES
-
-    if args.space not in FAMILIES:
-        from ..spaces.network_space import HOMES
-        from ..spaces.space import SearchSpace
-
-        known = args.space in HOMES
-        if known or not isinstance(_registered(args.space), (SearchSpace, type(None))):
-            _refuse_options(args)
-            return args.space
-    return read_space(args)
 
 
 def read_evaluator(args: Namespace) -> Any:

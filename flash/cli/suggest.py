@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .common import add_json
-from .read import amount_of, count, fraction, option, read_any_space, seconds
+from .read import amount_of, count, fraction, option, read_space, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def suggest(args: Namespace) -> int:
     check_json(args)
     try:
         found = flash.suggest(
-            read_any_space(args),
+            read_space(args),
             args.target,
             () if args.measured is None else args.measured,
             args.n,

@@ -181,8 +181,8 @@ def compare(
     from ..evaluators import as_evaluator
     from ..methods._journal import held
     from ..predictors.predictor import as_predictor
-    from ..problem.named import any_space
     from ..searching import search
+    from ..spaces.named import any_space
 
     space = any_space(space)
     problem: dict[str, Any] = {

@@ -14,7 +14,6 @@ from ..predictors.predictor import as_predictor
 from ..problem.compiling import as_space
 from ..results.screen import count
 from ..searching import search
-from ..spaces.named import block_space
 from .cloud import LIVE_S, Fronts, Kept
 from .exporting import EXPORTS, file_of
 from .of_result import QUANTISED_DEGREE, answer_of, called, cost_of, explained_of
@@ -81,7 +80,7 @@ class SpaceSource(Source):
             raise ArgumentError(
                 f"targets: at most {MOST_TARGETS} stand side by side, got {len(targets)}"
             )
-        self.space: Any = as_space(block_space(space) if _named(space) else space)
+        self.space: Any = as_space(space)
         self._on: dict[str, Target] = {}
         self._target_words: dict[str, str | None] = {}
         for one in targets:
@@ -409,10 +408,6 @@ class SpaceSource(Source):
         if value <= 0 or (keyword == "min_accuracy" and value > 1):
             return f"{called(keyword)} {value!r} is not accepted: it must be above 0"
         return ""
-
-
-def _named(space: Any) -> bool:
-    return isinstance(space, str) or hasattr(space, "__fspath__")
 
 
 def _has_design(target: Target, family: str) -> bool:

@@ -10,11 +10,11 @@ from ..errors import ArgumentError
 from ..evaluators import as_evaluator
 from ..hardware.target import as_target
 from ..predictors.predictor import as_predictor
-from ..problem.named import any_space
 from ..problem.objective import as_objective, read_budgets
 from ..solving.ground import ground_of
 from ..solving.options import METHODS as CORE
 from ..solving.options import Device, check_common, unsearched
+from ..spaces.named import any_space
 from ..spaces.network_space import NetworkSpace
 from ..spaces.space import SearchSpace
 from ..spaces.tabled import TabledSpace

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 from .._core.model.compile import SCORE_UNIT, Model, Plan, compile_tables
 from .._core.model.compile import totals_of as core_totals
 from ..base.checks import public
 from ..base.names import NO_LINK, Column, Metric
 from ..base.record import Record, cached
-from ..errors import ArgumentError, ArgumentTypeError
+from ..errors import ArgumentError
 from ..hardware.target import Target
 from ..networks.families import FAMILIES
 from ..spaces.index import row_of
-from ..spaces.space import SearchSpace
+from ..spaces.space import SearchSpace, family_space
 from ..spaces.tabled import TabledSpace
 
 TYPE_CHECKING = False
@@ -35,60 +33,41 @@ __all__ = [
     "compile_any",
     "compile_each",
     "compile_problem",
+    "compile_searched",
     "count_columns",
     "facts_of",
-    "keep",
+    "forget_kept",
     "kept_or_compiled",
     "nn_degrees",
 ]
 
 SCORE, PARAMS, MACS = 1 << Column.SCORE, 1 << Column.PARAMS, 1 << Column.MACS  # columns as bits
 
-KEPT_BYTES = 16 << 20  # of tables; the core keeps as much memory for the next ones
+KEPT_BYTES = 16 << 20  # of tables, all together; the core keeps as much memory for the next ones
+KEPT = 4  # tables, at most
 
-_spaces: dict[str, SearchSpace] = {}
-_kept: list[tuple[Problem, int]] = []  # the last one searched, with its extra columns
+# Tables that the core made for searches, those used last first, each with all that it read to make
+# them: the plan, the model, the columns, the predictor's link and terms. Of these the first two are
+# the core's own and never change; they hold nothing of the user's. Replaced as a whole, never
+# changed, so that threads need no lock: one may at most miss what another keeps at that moment.
+_kept: tuple[tuple[tuple[Any, ...], Tables], ...] = ()
+_last: list[tuple[Problem, int]] = []  # the last problem whose costs others made; its extra columns
 
 
 def as_space(value: Any) -> SearchSpace:
-    """Return a SearchSpace from what users pass: one, a family's name, or a file's path."""
-    if isinstance(value, TabledSpace):
-        tabled: Any = value  # of blocks, or one of the families': all that follows takes either
-        return tabled  # type: ignore[no-any-return]
-    if isinstance(value, os.PathLike):
-        return SearchSpace.load(value)
-    if not isinstance(value, str):
-        raise ArgumentTypeError(
-            "space must be a SearchSpace, a family's name or the path of a TOML or JSON file, "
-            f"got {type(value).__name__}"
-        )
-    if value.endswith((".toml", ".json")):
-        return SearchSpace.load(value)
-    if value in _spaces:
-        return _spaces[value]
-    if value not in FAMILIES:
-        return _registered(value)
-    _spaces[value] = SearchSpace(value)
-    return _spaces[value]
+    """Return a space that has tables from what users pass: see `flash.spaces.named.any_space`."""
+    found: Any = value  # of blocks, or one of the families': all that follows takes either
+    if type(value) is str and value in FAMILIES:  # most searches need no more than this
+        found = family_space(value)
+    elif not isinstance(value, TabledSpace):
+        from ..spaces.named import any_space
 
-
-def _registered(name: str) -> SearchSpace:
-    """Return the space that is registered by a name."""
-    from ..base.registry import refusal
-    from ..spaces.known.homes import KNOWN
-    from ..spaces.named import registered_space
-
-    space = registered_space(name)
-    if space is None:
-        raise refusal(
-            "space", "space", name, (*FAMILIES, *KNOWN), " or the path of a .toml or .json file"
-        )
-    if not isinstance(space, TabledSpace):
-        raise ArgumentError(
-            f"space: {name!r} has no tables ({type(space).__name__}): it is searched by the "
-            "methods of other papers alone, under budgets: method='evolution'"
-        )
-    found: Any = space
+        found = any_space(value)
+        if not isinstance(found, TabledSpace):
+            raise ArgumentError(
+                f"space: {found.family!r} has no tables ({type(found).__name__}): it is searched "
+                "by the methods of other papers alone, under budgets: method='evolution'"
+            )
     return found  # type: ignore[no-any-return]
 
 
@@ -204,14 +183,10 @@ def compile_problem(
         from .blocks import compile_blocks
 
         return compile_blocks(space, target, predictor, extra, scored=scored)
-    _kept.clear()  # its memory is for these tables
+    _make_room()
     model = target.model(space.family)
     plan = space.core_plan
-    link = predictor.link if predictor is not None else NO_LINK
-    terms = predictor.terms if predictor is not None else None
-    if terms is not None:
-        extra |= PARAMS | MACS
-    wanted = (SCORE if scored else 0) | target.columns(space.family) | extra
+    wanted, link, terms = _asked(space, target, predictor, extra, scored)
     try:
         if target.table is None:
             tables = compile_tables(plan, model, wanted, link, terms)
@@ -224,6 +199,21 @@ def compile_problem(
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
     return Problem(space, target, predictor, plan, model, tables)
+
+
+def _asked(
+    space: SearchSpace,
+    target: Target,
+    predictor: AccuracyPredictor | None,
+    extra: int,
+    scored: bool,
+) -> tuple[int, tuple[int, float, float, float], tuple[float, ...] | None]:
+    """Return what the core is asked for beside plan and model: columns, link and terms."""
+    link = predictor.link if predictor is not None else NO_LINK
+    terms = predictor.terms if predictor is not None else None
+    if terms is not None:
+        extra |= PARAMS | MACS
+    return (SCORE if scored else 0) | target.columns(space.family) | extra, link, terms
 
 
 def compile_any(
@@ -256,21 +246,75 @@ def compile_each(
     return tuple([own for _, own in problem.parts])
 
 
-def keep(problem: Problem, extra: int) -> None:
-    """Keep a problem until the next is compiled, for what is asked of its answer."""
-    if problem.tables.size_bytes <= KEPT_BYTES:
-        _kept[:] = [(problem, extra)]
-
-
 def kept_or_compiled(
     space: SearchSpace, target: Target, predictor: AccuracyPredictor | None, extra: int
 ) -> Problem:
-    """Return `compile_problem` of these arguments; where the one that is kept is that, it."""
-    for problem, known in _kept:
-        same = problem.space is space and problem.target is target
-        if same and problem.predictor is predictor and not extra & ~known:
-            return problem
-    return compile_problem(space, target, predictor, extra)
+    """Return `compile_problem` of these arguments, of tables that are kept where there are some.
+
+    What is kept follows from what the core reads, not from who asks: a target that `forget` was
+    called on, or one with other coefficients, has another model, and a predictor counts by the
+    numbers of its curve. Of problems whose costs others made (blocks, layers) the last one searched
+    is kept: see `compile_searched`.
+    """
+    global _kept
+    if space.numbering is not None or target.table is not None:
+        for problem, known in _last:
+            same = problem.space is space and problem.target is target
+            if same and problem.predictor is predictor and not extra & ~known:
+                return problem
+        return compile_problem(space, target, predictor, extra)
+    plan, model = space.core_plan, target.model(space.family)
+    key = (plan, model, *_asked(space, target, predictor, extra, True))
+    kept = _kept
+    for one in kept:
+        if one[0] == key:
+            if one is not kept[0]:
+                _kept = (one, *[other for other in kept if other is not one])
+            return Problem(space, target, predictor, plan, model, one[1])
+    problem = compile_problem(space, target, predictor, extra)
+    _kept = _within(((key, problem.tables), *_kept), KEPT, KEPT_BYTES)
+    return problem
+
+
+def compile_searched(
+    space: SearchSpace, target: Target, predictor: AccuracyPredictor | None, extra: int
+) -> Problem:
+    """Return the problem of a search, kept for the next ones and for what is asked of its answer.
+
+    One whose costs others made is compiled anew by each search (they may say others then), and kept
+    until the next is compiled.
+    """
+    if space.numbering is None and target.table is None:
+        return kept_or_compiled(space, target, predictor, extra)
+    problem = compile_problem(space, target, predictor, extra)
+    if problem.tables.size_bytes <= KEPT_BYTES:
+        _last[:] = [(problem, extra)]
+    return problem
+
+
+def forget_kept() -> None:
+    """Drop all tables that are kept between searches: for tests, and for what measures."""
+    global _kept
+    _kept = ()
+    _last.clear()
+
+
+def _make_room() -> None:
+    """Drop what was kept longest before tables are compiled: its memory is for these."""
+    global _kept
+    _last.clear()
+    _kept = _within(_kept, KEPT - 1, KEPT_BYTES // 2)
+
+
+def _within(kept: tuple[Any, ...], most: int, most_bytes: int) -> tuple[Any, ...]:
+    """Return the first of what is kept, as many as both limits admit."""
+    count = size = 0
+    for _, tables in kept[:most]:
+        size += tables.size_bytes
+        if size > most_bytes:
+            break
+        count += 1
+    return kept[:count]
 
 
 def facts_of(plan: Plan, model: Model, variant: int, rows: Sequence[int]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import json
 from ..base import registry
 from ..base.checks import faults, is_list, shown
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
+from ..networks.families import FAMILIES
 from .known.homes import BLOCKS, KNOWN, known_space
 from .network_space import HOMES, NetworkSpace, network_space
-from .space import SearchSpace
+from .space import SearchSpace, family_space
 from .tabled import TabledSpace
 
 TYPE_CHECKING = False
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["block_space", "family_of", "registered_space", "space_from"]
+FILES = (".toml", ".json")  # what a path ends with that is no name
+
+__all__ = ["any_space", "family_of", "registered_space", "space_from"]
 
 
 def family_of(thing: Any) -> str | None:
@@ -44,15 +47,36 @@ def registered_space(name: str) -> Any:
     return registry.made("space", name, lambda thing: _made(name, thing, {}))
 
 
-def block_space(named: Any) -> Any:
-    """Return the space of blocks that a name stands for, or the space of a file; the name itself
-    where it is of another make."""
-    if not isinstance(named, str) or named.endswith((".toml", ".json")):
-        return SearchSpace.load(named)
-    if named in HOMES or not (named in KNOWN or registry.is_name(named)):
-        return named
-    found = registered_space(named)
-    return found if getattr(found, "numbering", None) is not None else named
+def any_space(value: Any, argument: str = "space") -> SearchSpace | NetworkSpace:
+    """Return the space, of whatever make, that users name: a space is itself.
+
+    By a family's name, that of another paper's space, of one of blocks that comes with flash or of
+    a registered one, or by a file.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, FormatError
+        If nothing is known by the name, or the file holds no space.
+    """
+    found: Any = value  # of blocks, or one of the families': all that follows takes either
+    if isinstance(value, (TabledSpace, NetworkSpace)):
+        return found  # type: ignore[no-any-return]
+    if hasattr(value, "__fspath__") or (isinstance(value, str) and value.endswith(FILES)):
+        return SearchSpace.load(value)
+    if not isinstance(value, str):
+        raise ArgumentTypeError(
+            f"{argument} must be a SearchSpace, a family's name or the path of a TOML or JSON "
+            f"file, got {type(value).__name__}"
+        )
+    if value in FAMILIES:
+        return family_space(value)
+    if value in HOMES:
+        return network_space(value)
+    found = registered_space(value)
+    if found is None:
+        also = " or the path of a .toml or .json file"
+        raise registry.refusal(argument, "space", value, (*FAMILIES, *KNOWN, *HOMES), also)
+    return found  # type: ignore[no-any-return]
 
 
 def _made(name: str, thing: Any, options: Mapping[str, Any]) -> Any:
@@ -91,8 +115,6 @@ def space_from(data: Any) -> Any:
         If a key is unknown or a value not accepted, or nothing is known by the name; the message
         says which plugins failed.
     """
-    from ..networks.families import FAMILIES
-
     family = None
     if isinstance(data, dict):
         family = data.get("family", data.get("space"))

@@ -486,3 +486,13 @@ def MobileNetV2(
         kernels,
         link_seed=link_seed,
     )
+
+
+_families: dict[str, SearchSpace] = {}
+
+
+def family_space(family: str) -> SearchSpace:
+    """Return the default space of a family, made once."""
+    if family not in _families:
+        _families[family] = SearchSpace(family)
+    return _families[family]

@@ -8,8 +8,8 @@ from ..base.progress import Progress
 from ..errors import ArgumentError, ArgumentTypeError, FlashError
 from ..hardware.target import as_target
 from ..networks.families import MAX_SEED
-from ..problem.named import any_space
 from ..problem.objective import read_budgets
+from ..spaces.named import any_space
 from ..spaces.tabled import TabledSpace
 from .suggestion import Suggestion
 

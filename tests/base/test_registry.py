@@ -183,7 +183,7 @@ def test_a_registered_space_with_tables_is_searched_and_proven() -> None:
     assert one.space is space
     assert flash.SearchResult.from_json(one.to_json()) == one
     assert len(flash.evaluate("tiny", "rram", [0, 1])["latency_ms"]) == 2
-    with pytest.raises(ArgumentError, match=r"'hurricane', 'made', 'tiny' or the path"):
+    with pytest.raises(ArgumentError, match=r"'bypass', 'made', 'tiny' or the path"):
         flash.search("tinny", "rram")
 
 

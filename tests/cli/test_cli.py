@@ -220,7 +220,7 @@ def test_nothing_found_is_exit_code_1(cli: Run) -> None:
         ("search densenet rram --json folder", "error: folder: "),
         ("search densenet rram --json none/x.json", "error: none/x.json: No such"),
         ("search densenet rram --json=", "--json must be the path"),
-        ("search folder rram", "or a .toml or .json file"),
+        ("search folder rram", "or the path of a .toml or .json file"),
         ("search folder.toml rram", "folder.toml: "),
         ("search densenet folder.json", "folder.json: "),
         ("search densenet rram --predictor folder", "folder: "),

@@ -11,8 +11,8 @@ from twins.small_block_spaces import space_of
 
 import flash
 from flash.base.names import Metric
-from flash.problem.named import any_space
 from flash.solving.ground import ground_of
+from flash.spaces.named import any_space
 from flash.spaces.network_space import NetworkSpace
 from flash.suggesting.candidates import Solver, neighbours, representatives, unique, whole
 from flash.suggesting.encoding import encoding_of

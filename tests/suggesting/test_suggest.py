@@ -11,7 +11,7 @@ import pytest
 
 import flash
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
-from flash.problem.named import any_space
+from flash.spaces.named import any_space
 from flash.suggesting.known import known_of, pooled
 from flash.suggesting.proposing import NothingLeft, Proposal
 from flash.suggesting.reading import canonical_rows, read_trained, row_of

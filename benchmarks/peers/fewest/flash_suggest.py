@@ -15,8 +15,8 @@ import flash
 from benchmarks.models import networks
 from benchmarks.peers.fewest.problems import TRAINED
 from flash.hardware.target import Target
-from flash.problem.named import any_space
 from flash.solving.ground import ground_of
+from flash.spaces.named import any_space
 from flash.spaces.network_space import NetworkSpace
 from flash.suggesting.known import known_of
 from flash.suggesting.proposing import NothingLeft, propose

@@ -49,4 +49,10 @@ def claims(told: Told) -> Iterator[Line]:
     yield "Raspberry Pi 3B, fresh process, estimate", "the paper's 3 s", text, holds
 
 
-SECTION = Section(of_one("aarch64", write), measure, ("aarch64",), claims=claims)
+SECTION = Section(
+    of_one("aarch64", write),
+    measure,
+    ("aarch64",),
+    claims=claims,
+    whose={"Raspberry Pi 3B": "FLASH's paper"},
+)

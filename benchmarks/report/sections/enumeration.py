@@ -22,14 +22,19 @@ def write(told: list[dict[str, Any]]) -> str:
         (
             ", ".join(f"{cost} {value:.4g}" for cost, value in run["budgets"].items()),
             f"{run['objective']:.6f}",
-            f"{run['seconds']:.0f}",
-            f"{run['ns_each']:.2f}",
+            _with(run, "cpu_s", "seconds", ".0f"),
+            _with(run, "ns_each_cpu", "ns_each", ".2f"),
             "yes" if run["equal"] else "no",
         )
         for run in one["rows"]
     ]
-    head = ("budgets", "best NN-Degree", "s", "ns each", "equals the search")
+    head = ("budgets", "best NN-Degree", "processor s (wall)", "ns each", "equals the search")
     return f"## Complete enumeration, {one['size']:,} configurations\n\n" + table(head, rows)
+
+
+def _with(run: dict[str, Any], cpu: str, wall: str, digits: str) -> str:
+    first = format(run[cpu], digits) if cpu in run else "-"
+    return f"{first} ({run[wall]:{digits}})"
 
 
 def claims(told: Told) -> Iterator[Line]:

@@ -420,4 +420,11 @@ def draw(told: Told) -> dict[str, bytes]:
     return found
 
 
-SECTION = Section(write, measure, (*COMPARED, *SURROGATES, *CLAIMS), claims=claims, draw=draw)
+SECTION = Section(
+    write,
+    measure,
+    (*COMPARED, *SURROGATES, *CLAIMS),
+    claims=claims,
+    draw=draw,
+    whose={"FLASH against": "FLASH's paper", "PNAS (": "PNAS's paper", "FP-NAS": "FP-NAS's paper"},
+)

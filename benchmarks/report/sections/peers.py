@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.report.format import ms, percent, table
+from benchmarks.report.format import both, percent, table
 from benchmarks.report.measuring import call
 from benchmarks.report.section import Section
 
@@ -53,8 +53,8 @@ def write(told: Told, pictures: Iterable[str]) -> str:
                 one["case"],
                 percent(s["gap"]),
                 f"{s['finished']} of {s['n']}",
-                ms(s["solver_s"]),
-                ms(s["flash_s"]),
+                both(s, "seconds", "cpu_s"),
+                both(s, "flash_s", "flash_cpu_s"),
                 *(
                     least(s) + f"{s[name]:.0f}" if name in s else "-"
                     for name in ("ratio", "ratio_with_setup", "whole_ratio", "whole_cpu_ratio")
@@ -69,7 +69,7 @@ def write(told: Told, pictures: Iterable[str]) -> str:
                     name + mark,
                     percent(other["gap"]),
                     f"{other['finished']} of {other['n']}",
-                    ms(other["seconds"]),
+                    both(other, "seconds", "cpu_s"),
                     least(other) + f"{other['ratio']:.0f}",
                 )
             )
@@ -79,8 +79,8 @@ def write(told: Told, pictures: Iterable[str]) -> str:
         "case",
         "median gap",
         "goal or proof reached",
-        "solver, ms",
-        "flash, ms",
+        "model and solver, ms",
+        "flash's solver, ms",
         "ratio of solver calls",
         "with model building",
         "ratio of whole calls",
@@ -92,10 +92,13 @@ def write(told: Told, pictures: Iterable[str]) -> str:
         "its goal counts as its limit, and where at most half of them reach it the ratio is at "
         "least (>=) what stands there. Heuristics may stop at 0.1 % of the optimum, which they are "
         "told; scipy's shgo ends by itself; exact peers end with a proof. Whole calls compile the "
-        "tables too.\n\n"
+        "tables too. Times are of processors, in brackets by the clock; ratios by the clock but in "
+        "the last column.\n\n"
         + table(head, rows)
         + "\nAll settings, on the budgets on which the setting was chosen:\n\n"
-        + table(("peer", "setting", "median gap", "reached", "ms", "ratio"), settings)
+        + table(
+            ("peer", "setting", "median gap", "reached", "model and solver, ms", "ratio"), settings
+        )
     )
 
 

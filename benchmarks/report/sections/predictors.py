@@ -31,7 +31,7 @@ PLAIN = ("ridge", "forest", "gaussian process")
 NEAR = 0.005  # of the best plain model from 100 networks
 HOW = (
     "Not measured here: `python -m benchmarks.report --only predictors --data FOLDER` measures it "
-    "from the folder of the measured data (README.md names its sources).\n"
+    "from the folder of the measured data (benchmarks/README.md names its sources).\n"
 )
 
 

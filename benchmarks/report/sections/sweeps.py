@@ -91,12 +91,14 @@ def _whole(told: Told) -> str:
             f"{one['size']:,}",
             f"{one['feasible']:,}",
             one["threads"],
+            f"{one['cpu_s']:.1f}" if "cpu_s" in one else "-",
             f"{one['seconds']:.1f}",
             f"{one['ns_per_thread']:.3f}",
         )
         for one in told["whole"]
     ]
-    head = ("case", "configurations", "within the budgets", "threads", "wall time, s")
+    head = ("case", "configurations", "within the budgets", "threads", "processor time, s",
+            "wall time, s")  # fmt: skip
     return (
         "## The whole space, swept\n\n`flash.sweep` with the best 100; in each case its best is "
         "the answer of the proven search.\n\n"

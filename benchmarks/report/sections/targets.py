@@ -19,7 +19,7 @@ FIT_ON = 25  # networks
 PI_RANK = 0.95  # the Raspberry Pi 4's goal beside its error
 HOW = (
     "Not measured here: `python -m benchmarks.report --only targets --data FOLDER` measures it "
-    "from the folder of the measured data (README.md names its sources).\n"
+    "from the folder of the measured data (benchmarks/README.md names its sources).\n"
 )
 METRICS = ("area", "energy", "latency")
 RRAM = {
