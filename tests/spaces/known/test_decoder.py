@@ -319,5 +319,5 @@ def test_a_module_reads_fewer_tokens_than_it_has_positions_for() -> None:
     with torch.no_grad():
         # tokens see only those before them: the first of many are as if they were alone
         torch.testing.assert_close(module(tokens[:, :7]), module(tokens)[:, :7])
-    with pytest.raises(ValueError, match="13 tokens.*positions for 12.*sequence=13"):
+    with pytest.raises(ValueError, match=r"13 tokens.*positions for 12.*sequence=13"):
         module(torch.arange(13)[None])
