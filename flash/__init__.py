@@ -224,6 +224,7 @@ if not TYPE_CHECKING:  # a checker would take any name for one
             raise NoAttributeError("module 'flash'", name, sys.modules[__name__])
         if name == "search":
             _open(_WAY)
+            _settle()
         # not importlib: importing that package alone takes as long as some of what it would import
         value = getattr(__import__("flash." + home, fromlist=[name]), name)
         globals()[name] = value
@@ -261,6 +262,7 @@ _SHOWN = (
 # And on a terminal: what waits for a second, and colours.
 _WATCHED = ("results.event", "solving.watching")
 _TINTED = ("base.terminal", "cli.colours")
+_YOUNG = 150  # modules of a process that has just begun, at most; Python's own start loads 40
 
 
 def _open(way: tuple[str, ...]) -> None:
@@ -269,10 +271,13 @@ def _open(way: tuple[str, ...]) -> None:
     Looked for by the import system, in folder after folder, they take a tenth of what Python itself
     does to start. What is imported then is the same; where one is not in its place, it tells.
     """
+    import gc
     import sys
     from os import stat
 
     modules = sys.modules
+    collects = gc.isenabled()
+    gc.disable()  # modules and classes stay: each round of it would look at all of them in vain
     try:
         from _frozen_importlib import _load_unlocked as load  # type: ignore[attr-defined]
         from _frozen_importlib import _ModuleLockManager as Lock  # type: ignore[attr-defined]
@@ -297,10 +302,28 @@ def _open(way: tuple[str, ...]) -> None:
                     load(spec_of(full, place + ".py"))
     except (ImportError, OSError):  # the import that follows says what is wrong
         pass
+    finally:
+        if collects:
+            gc.enable()
     for name in way:
         above, _, own = f"flash.{name.removesuffix('.')}".rpartition(".")
         if above in modules and f"{above}.{own}" in modules:
             setattr(modules[above], own, modules[f"{above}.{own}"])
+
+
+def _settle() -> None:
+    """Take what a process that has just begun has loaded out of the collector's rounds.
+
+    Modules and classes stay to its end, where Python would go over all of them once more: a sixth
+    of what it takes to start. A process that has run for a while may hold garbage, which would stay
+    as well: it is left as it is, and so is one in which somebody else has frozen or stopped.
+    """
+    import gc
+    import sys
+
+    begun = len(sys.modules) < _YOUNG and not gc.get_freeze_count()
+    if begun and gc.isenabled() and not gc.get_stats()[2]["collections"]:
+        gc.freeze()
 
 
 def _require_core() -> None:

@@ -14,8 +14,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
+TORCH = re.compile(r"TrainingEvaluator|^(from|import) torch\b", re.MULTILINE)
 NUMBERS = [
-    pytest.param(i, marks=pytest.mark.torch if "TrainingEvaluator" in block else ())
+    pytest.param(i, marks=pytest.mark.torch if TORCH.search(block) else ())
     for i, block in enumerate(BLOCKS)
 ]
 
