@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from .sweeps.result import SweepResult as SweepResult
     from .sweeps.sweeping import sweep as sweep
     from .training.running import train as train
+    from .training.suiting import space_for as space_for
     from .training.zero_cost import zero_cost_scores as zero_cost_scores
 
 _HOME = {
@@ -180,6 +181,7 @@ _HOME = {
     "report": "reporting.folder",
     "search": "searching",
     "sensitivities": "precision.running",
+    "space_for": "training.suiting",
     "suggest": "suggesting.asking",
     "sweep": "sweeps.sweeping",
     "targets": "hardware.target",
@@ -202,8 +204,8 @@ __all__ = [
     "ViT", "WideResNet", "best_measured", "build_info", "calibrate", "calibration_design", "choose",
     "compare", "evaluate", "explore", "export_measuring", "layer_harness", "load_weights",
     "measure", "nn_degree", "nn_mass", "pareto", "plugins", "quantised", "register", "report",
-    "search", "sensitivities", "suggest", "sweep", "targets", "tell", "together", "train",
-    "train_supernet", "zero_cost_scores",
+    "search", "sensitivities", "space_for", "suggest", "sweep", "targets", "tell", "together",
+    "train", "train_supernet", "zero_cost_scores",
     "__version__",
 ]  # fmt: skip
 
@@ -222,6 +224,7 @@ if not TYPE_CHECKING:  # a checker would take any name for one
             raise NoAttributeError("module 'flash'", name, sys.modules[__name__])
         if name == "search":
             _open(_WAY)
+            _settle()
         # not importlib: importing that package alone takes as long as some of what it would import
         value = getattr(__import__("flash." + home, fromlist=[name]), name)
         globals()[name] = value
@@ -259,6 +262,7 @@ _SHOWN = (
 # And on a terminal: what waits for a second, and colours.
 _WATCHED = ("results.event", "solving.watching")
 _TINTED = ("base.terminal", "cli.colours")
+_YOUNG = 150  # modules of a process that has just begun, at most; Python's own start loads 40
 
 
 def _open(way: tuple[str, ...]) -> None:
@@ -267,10 +271,13 @@ def _open(way: tuple[str, ...]) -> None:
     Looked for by the import system, in folder after folder, they take a tenth of what Python itself
     does to start. What is imported then is the same; where one is not in its place, it tells.
     """
+    import gc
     import sys
     from os import stat
 
     modules = sys.modules
+    collects = gc.isenabled()
+    gc.disable()  # modules and classes stay: each round of it would look at all of them in vain
     try:
         from _frozen_importlib import _load_unlocked as load  # type: ignore[attr-defined]
         from _frozen_importlib import _ModuleLockManager as Lock  # type: ignore[attr-defined]
@@ -295,10 +302,28 @@ def _open(way: tuple[str, ...]) -> None:
                     load(spec_of(full, place + ".py"))
     except (ImportError, OSError):  # the import that follows says what is wrong
         pass
+    finally:
+        if collects:
+            gc.enable()
     for name in way:
         above, _, own = f"flash.{name.removesuffix('.')}".rpartition(".")
         if above in modules and f"{above}.{own}" in modules:
             setattr(modules[above], own, modules[f"{above}.{own}"])
+
+
+def _settle() -> None:
+    """Take what a process that has just begun has loaded out of the collector's rounds.
+
+    Modules and classes stay to its end, where Python would go over all of them once more: a sixth
+    of what it takes to start. A process that has run for a while may hold garbage, which would stay
+    as well: it is left as it is, and so is one in which somebody else has frozen or stopped.
+    """
+    import gc
+    import sys
+
+    begun = len(sys.modules) < _YOUNG and not gc.get_freeze_count()
+    if begun and gc.isenabled() and not gc.get_stats()[2]["collections"]:
+        gc.freeze()
 
 
 def _require_core() -> None:

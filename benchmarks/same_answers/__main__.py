@@ -8,6 +8,9 @@ solves the same drawn problems in a process of its own: searches of all families
 targets, fronts, sweeps and co-designs. Every public field of every answer is compared, floats by
 their bits, times left out. Exit code 1 if anything differs, or a build cannot be asked.
 
+One of the two may be a file: the answers of another machine, as `python answers.py --seed 0
+--searches 50 ... > FILE` wrote them there, given the same numbers as here.
+
 flash explains why nothing is feasible for half a second at most: where an answer took as long as
 that, `least` and `message` hang on the clock, and are not compared.
 """
@@ -42,7 +45,23 @@ EXPLAINS = re.compile(r"(^|\.)(least|message)\b")
 
 
 def ask(folders: Sequence[Path], words: Sequence[str]) -> list[Answers]:
-    """Let each build answer, all at once; RuntimeError if one fails."""
+    """Let each build answer, all at once; RuntimeError if one fails.
+
+    A file has been answered before.
+    """
+    asked = iter(_asked([folder for folder in folders if folder.is_dir()], words))
+    return [next(asked) if folder.is_dir() else _read(folder) for folder in folders]
+
+
+def _read(path: Path) -> Answers:
+    try:
+        _, *found = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError) as error:
+        raise RuntimeError(f"{path}: no folder, and no file of answers: {error}") from error
+    return found
+
+
+def _asked(folders: Sequence[Path], words: Sequence[str]) -> list[Answers]:
     with tempfile.TemporaryDirectory() as kept, ExitStack() as running:
         asked = []
         for number, folder in enumerate(folders):
@@ -135,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Compare two builds; 1 if anything differs, or one cannot be asked."""
     parser = argparse.ArgumentParser(prog="benchmarks.same_answers", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("old", type=Path, help="a folder whose flash can be imported")
+    parser.add_argument("old", type=Path, help="a folder whose flash can be imported, or a file")
     parser.add_argument("new", type=Path, help="another")
     parser.add_argument("--seed", type=int, default=0, help="of all problems (0)")
     for kind, count in COUNTS.items():

@@ -11,14 +11,14 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from dataclasses import Field
     from functools import cached_property as cached
     from inspect import Signature
     from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
     from typing import Generic as Generic
 
-    from .html import Part
+    from .html import Part, Row
     from .pages import Chart, Section
 
     T = TypeVar("T")
@@ -85,10 +85,45 @@ else:
             raise AttributeError(f"cannot set {self.name!r}")
 
 
-__all__ = ["Generic", "Record", "Reported", "Shown", "cached", "deferred", "later"]
+__all__ = [
+    "Generic",
+    "Record",
+    "Reported",
+    "Shown",
+    "cached",
+    "deferred",
+    "later",
+    "table",
+    "text",
+]
 
 _MUTABLE = (list, dict, set, bytearray)
 _NOTHING = object()
+
+
+def text(parts: Iterable[Part]) -> str:
+    """Return the parts of a screen (see `flash.base.html`) as text."""
+    lines: list[str] = []
+    for part in parts:
+        lines += [part] if isinstance(part, str) else table(part[0], part[1])
+    return "\n".join(lines)
+
+
+def table(rows: Sequence[Row], left: int = 0) -> list[str]:
+    """Align columns: the first `left` to the left, all others to the right."""
+    widths = [
+        max(map(len, column))
+        for column in zip(*(row for row in rows if not isinstance(row, str)), strict=True)
+    ]
+    return [
+        row
+        if isinstance(row, str)
+        else "  ".join(
+            cell.ljust(width) if number < left else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 class Shown:

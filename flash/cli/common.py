@@ -71,7 +71,7 @@ def has_table(args: Namespace) -> bool:
                 f"SPACE and --choices cannot be used together, got {args.space!r} and "
                 f"{args.choices!r}"
             )
-        wrong = [name for name in SPACE if getattr(args, name) is not None]
+        wrong = [name for name in (*SPACE, "images") if getattr(args, name) is not None]
     if wrong:
         of = "a table, given by --choices" if args.choices is None else "a space"
         raise ArgumentError(f"--{wrong[0].replace('_', '-')} is of {of}")

@@ -114,6 +114,8 @@ def _words(args: Namespace) -> list[str]:
     for name in SPACE:
         if getattr(args, name) is not None:
             words += [option(name), getattr(args, name)]
+    if args.images is not None:
+        words += ["--images", args.images]
     return words
 
 

@@ -70,9 +70,9 @@ commands:
   measure    run networks for real, here or on another machine, and time them
                flash measure net.json --runtime onnxruntime
   calibrate  fit a target to what was measured, or choose, measure and fit in one go
-               flash calibrate --space densenet --n 25 --runtime onnxruntime
-  train      train networks that cover a space, for an accuracy predictor
-               flash train --data digits
+               flash calibrate --quick --space densenet --images photos
+  train      train the network that a search found, or networks that cover a space
+               flash train best.json --images photos
   suggest    which networks to train next, given what is trained so far
                flash suggest densenet rram --measured trained.csv --max-latency-ms 4
   tell       how a training went that was suggested through a folder
@@ -102,6 +102,7 @@ SEARCH_EXAMPLES = """\
 examples:
   flash search densenet rram --max-latency-ms 4 --max-energy-mj 0.04 --max-area-mm2 70
   flash search mobilenet-v2 cpu-x86 --resolution 224 --max-latency-ms 20 --json mobile.json
+  flash search densenet cpu-x86 --images photos --max-latency-ms 2 --json best.json
   flash search densenet rram --cells 3,4 --depths 5:20 --skips 0:31@32 --max-params 2e6
   flash search resnet rram --objective accuracy=1,latency_ms=-1,energy_mj=-1
   flash search densenet --targets fleet --max-latency-ms 4 --json answers.jsonl
@@ -266,10 +267,14 @@ def _prepare_pareto(parser: ArgumentParser) -> None:
     _space_options(parser)
 
 
-def _space_options(parser: ArgumentParser) -> None:
+def _space_options(parser: ArgumentParser, images: bool = True) -> None:
     group = parser.add_argument_group("choices of the space, instead of its own")
     for name, text in SPACE.items():
         group.add_argument(option(name), metavar="C", help=text)
+    if images:
+        group.add_argument("--images", metavar="FOLDER",
+            help="labelled images, as flash train takes them: the space has their size and number "
+            "of classes")  # fmt: skip
 
 
 def _prepare_choose(parser: ArgumentParser) -> None:
@@ -318,7 +323,7 @@ def _prepare_train(parser: ArgumentParser) -> None:
 
     prepare_train(parser)
     _json_option(parser)
-    _space_options(parser)
+    _space_options(parser, images=False)
 
 
 def _prepare_suggest(parser: ArgumentParser) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "read_space_data",
     "read_table",
     "read_together",
+    "refuse_options",
     "seconds",
 ]
 
@@ -65,6 +66,8 @@ def read_space(args: Namespace) -> Any:
     """Return the space: a family's name where that is all, else an object of what is said."""
     from ..networks.families import FAMILIES
 
+    if getattr(args, "images", None) is not None:
+        return read_space_of_images(args)
     if args.space in FAMILIES and all(getattr(args, key) is None for key in SPACE):
         return str(args.space)
     from ..spaces.space import SearchSpace
@@ -73,9 +76,32 @@ def read_space(args: Namespace) -> Any:
     return SearchSpace.from_dict(data) if isinstance(data, dict) else data
 
 
-def _refuse_options(args: Namespace) -> None:
+def read_space_of_images(args: Namespace) -> Any:
+    """Return the space that SPACE and the options name, for the images of --images."""
+    from ..spaces.known.homes import KNOWN
+    from ..training.suiting import space_for
+
+    name = args.space
+    if name is None:
+        raise ArgumentError("--images needs SPACE, whose networks are to take them")
+    if name in KNOWN:
+        refuse_options(args, but=("resolution",))
+        side = args.resolution
+        if side is not None and not side.isdecimal():
+            raise ArgumentError(f"--resolution must be one number with {name!r}, got {side!r}")
+        return space_for(name, args.images, resolution=None if side is None else int(side))
+    if name.endswith((".toml", ".json")):
+        from ..spaces.files import read
+
+        data = read(name)
+    else:
+        data = {"family": name}
+    return space_for(_with_options(data, args) if hasattr(data, "keys") else data, args.images)
+
+
+def refuse_options(args: Namespace, but: tuple[str, ...] = ()) -> None:
     """Refuse options of the families with another space."""
-    given = [option(key) for key in SPACE if getattr(args, key) is not None]
+    given = [option(key) for key in SPACE if getattr(args, key) is not None and key not in but]
     if given:
         from ..spaces.known.homes import KNOWN
 
@@ -94,7 +120,6 @@ def read_space_data(args: Namespace) -> Any:
     from ..networks.families import FAMILIES
 
     name = args.space
-    changes = {key: getattr(args, key) for key in SPACE if getattr(args, key) is not None}
     data: dict[str, Any]
     if name is None:
         data = dict(SMALL_SPACE)
@@ -106,9 +131,16 @@ def read_space_data(args: Namespace) -> Any:
 
         found = any_space(name, "SPACE")
         if not isinstance(found, SearchSpace):
-            _refuse_options(args)
+            refuse_options(args)
             return found
         data = found.to_dict()
+    return _with_options(data, args)
+
+
+def _with_options(data: dict[str, Any], args: Namespace) -> dict[str, Any]:
+    """Return a space as plain data, with what the options say of its choices."""
+    changes = {key: getattr(args, key) for key in SPACE if getattr(args, key) is not None}
+    data = {**data}
     if "widths" in changes:
         data.pop("width_multipliers", None)
     if "width_multipliers" in changes:

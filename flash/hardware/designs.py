@@ -8,18 +8,21 @@ configurations within the limits count. A kind's module says what its options ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .._core.design.candidates import fitting, undominated
 from .._core.model import compile as core
-from ..base.checks import text
-from ..base.record import Record, cached
-from ..errors import ArgumentError
+from ..base import checks
+from ..base.record import Record, cached, text
+from ..errors import ArgumentError, ArgumentTypeError
 from . import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
+    from ..base.html import Part as Shown
     from . import Target
 
 __all__ = ["DesignSpace", "Part", "design_space"]
@@ -128,13 +131,71 @@ class DesignSpace(Record):
             for part, k in zip(self.parts, choice, strict=True)
         }  # fmt: skip
 
-    def target_of(self, choice: Sequence[int], bits: int | None = None) -> Target:
+    def choice_of(self, values: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return the configuration that has some values: an option's number for each part.
+
+        Parameters
+        ----------
+        values : dict of str to dict
+            By part and dimension, as `describe` and ``result.accelerator["values"]`` have them. A
+            dimension may be left out where the others leave but one option. A space of one part
+            takes its dimensions alone.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If a part or a dimension is missing or not known, or no option, or more than one, has
+            the values. Whether all parts fit the device together, `shortage` says.
+        """
+        names = [part.name for part in self.parts]
+        given: Any = values
+        if len(names) == 1 and isinstance(given, Mapping) and names[0] not in given:
+            given = {names[0]: given}
+        _of_mapping("values", given, names)
+        for name in names:
+            if name not in given:
+                raise ArgumentError(f"values lacks {name!r}: it must have {', '.join(names)}")
+        return tuple(_option(part, given[part.name]) for part in self.parts)
+
+    def target_of(
+        self, choice: Sequence[int] | Mapping[str, Any], bits: int | None = None
+    ) -> Target:
         """Return the target that a configuration amounts to.
 
-        bits : of all of a network's numbers, where the target has that choice
+        Parameters
+        ----------
+        choice : sequence of int, or dict
+            An option's number for each part, or values: see `choice_of`.
+        bits : int, optional
+            Of all of a network's numbers, where the target has that choice.
         """
+        if isinstance(choice, Mapping):
+            choice = self.choice_of(choice)
         fields = KINDS[self.target.kind].configured(self.target, self.describe(choice), bits)
         return self.target.replace(**{"design": None, "intervals": None, **fields})
+
+    def __repr__(self) -> str:  # its options fill many screens
+        return f"DesignSpace({self.target.name!r}, {self.family!r}, {self.size:,} accelerators)"
+
+    def __str__(self) -> str:
+        return text(self._parts())
+
+    def _parts(self) -> list[Shown]:
+        limits = ", ".join(f"{name} {most:,}" for name, most in self.limits.items())
+        rows: list[tuple[str, ...]] = [("part", "open", "values")]
+        for part in self.parts:
+            for key in part.options[0]:
+                values = dict.fromkeys(option[key] for option in part.options)
+                rows.append((part.name, key, ", ".join(map(str, values))))
+        count = f"{self.size:,} accelerators"
+        if limits:
+            count += f", {self.feasible:,} of them within {limits}"
+        bits = ", ".join(map(str, self.cell_bits))
+        return [
+            f"{self.target.name} for {self.family}: {count}",
+            (rows, 3, True),
+            f"bits of each cell: {bits}" if bits else "",
+        ]
 
     # What the solver needs
 
@@ -227,6 +288,46 @@ class DesignSpace(Record):
         return [self.target.model_on(self.family, array) for array in arrays]
 
 
+def _of_mapping(name: str, given: Any, names: Sequence[str]) -> None:
+    """Check that a mapping has no other keys than these."""
+    if not isinstance(given, Mapping):
+        raise ArgumentTypeError(
+            f"{name} must be a dict of {', '.join(names)}, got {checks.shown(given)}"
+        )
+    for key in given:
+        if key not in names:
+            raise ArgumentError(
+                f"{name} has {checks.shown(key)}{checks.hint(key, names)}; it takes "
+                f"{', '.join(names)}"
+            )
+
+
+def _option(part: Part, given: Any) -> int:
+    """Return the number of the one option of a part that has some values."""
+    _of_mapping(f"values[{part.name!r}]", given, tuple(part.options[0]))
+    found = list(range(len(part.options)))
+    told: list[str] = []
+    for key, value in given.items():
+        left = [k for k in found if part.options[k][key] == value]
+        if not left:
+            values = dict.fromkeys(part.options[k][key] for k in found)
+            beside = f" beside {', '.join(told)}" if told else ""
+            raise ArgumentError(
+                f"values[{part.name!r}][{key!r}] must be one of {', '.join(map(repr, values))}"
+                f"{beside}, got {checks.shown(value)}"
+            )
+        found = left
+        told.append(f"{key} {value!r}")
+    if len(found) > 1:
+        rest = [
+            key for key in part.options[0] if len({repr(part.options[k][key]) for k in found}) > 1
+        ]
+        raise ArgumentError(
+            f"values[{part.name!r}] leaves {len(found)} options open: say {', '.join(rest)} too"
+        )
+    return found[0]
+
+
 def design_space(target: Target, family: str) -> DesignSpace:
     """Return a target's design space for a family: see `Target.design_space`."""
     if target.tiles is not None:
@@ -237,7 +338,7 @@ def design_space(target: Target, family: str) -> DesignSpace:
         raise ArgumentError(
             f"target {target.name!r} has no design space: its hardware is not open to choice"
         )
-    text("family", family)
+    checks.text("family", family)
     kept: dict[str, DesignSpace] = target.__dict__.setdefault("_designs", {})
     if family not in kept:
         module = KINDS[target.kind]

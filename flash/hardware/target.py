@@ -24,6 +24,7 @@ from ..base.checks import (
 )
 from ..base.names import COST_COLUMNS, COSTS, Column, Metric
 from ..base.record import Record, Reported, cached, deferred, later
+from ..base.record import text as text_of
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 
 TYPE_CHECKING = False
@@ -284,6 +285,12 @@ class Target(Record, Reported):
 
     def __hash__(self) -> int:
         return hash((self.name, self.kind))
+
+    def __repr__(self) -> str:  # a calibration's numbers fill hundreds of screens
+        return f"Target({self.name!r}, kind={self.kind!r}, models {', '.join(self.metrics)})"
+
+    def __str__(self) -> str:
+        return text_of(self._parts())
 
     def _parts(self) -> list[Part]:
         from ._page import parts

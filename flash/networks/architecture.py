@@ -395,6 +395,14 @@ class Architecture(Counted):
         image = (3, self.resolution, self.resolution)
         write_onnx(module, image, (self.num_classes,), path, opset, batch)
 
+    def __str__(self) -> str:
+        from .line import line_of
+
+        more = " e expansion k kernel" if self.family == "mobilenet-v2" else ""
+        size = f"images of {self.resolution} x {self.resolution}, {self.num_classes} classes"
+        links = f", link_seed {self.link_seed}" if self.link_seed else ""
+        return f"{self.family} of width x depth + skips{more}: {line_of(self)}; {size}{links}"
+
     def _parts(self) -> list[Part]:
         names = Cell.field_names[: 5 if self.family == "mobilenet-v2" else 3]
         rows = [["cell", *names]]

@@ -26,7 +26,7 @@ from ..base.checks import (
     shown,
     write_bytes_atomic,
 )
-from ..base.record import cached
+from ..base.record import cached, text
 from ..errors import ArgumentError, ArgumentTypeError, FormatError
 from .architecture import Drawn
 from .families import MAX_SEED
@@ -525,13 +525,7 @@ class Network(Drawn):
         return cls.from_dict(parsed(source, "the network file"))
 
     def __str__(self) -> str:
-        lines = self._rows()
-        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-        text = [
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-            for line in lines
-        ]
-        return "\n".join([*text, self._totals()])
+        return text(self._parts())
 
     def _parts(self) -> list[Part]:
         return [(self._rows(), 0, True), self._totals()]

@@ -33,18 +33,25 @@ __all__ = [
     "compile_any",
     "compile_each",
     "compile_problem",
+    "compile_searched",
     "count_columns",
     "facts_of",
-    "keep",
+    "forget_kept",
     "kept_or_compiled",
     "nn_degrees",
 ]
 
 SCORE, PARAMS, MACS = 1 << Column.SCORE, 1 << Column.PARAMS, 1 << Column.MACS  # columns as bits
 
-KEPT_BYTES = 16 << 20  # of tables; the core keeps as much memory for the next ones
+KEPT_BYTES = 16 << 20  # of tables, all together; the core keeps as much memory for the next ones
+KEPT = 4  # tables, at most
 
-_kept: list[tuple[Problem, int]] = []  # the last one searched, with its extra columns
+# Tables that the core made for searches, those used last first, each with all that it read to make
+# them: the plan, the model, the columns, the predictor's link and terms. Of these the first two are
+# the core's own and never change; they hold nothing of the user's. Replaced as a whole, never
+# changed, so that threads need no lock: one may at most miss what another keeps at that moment.
+_kept: tuple[tuple[tuple[Any, ...], Tables], ...] = ()
+_last: list[tuple[Problem, int]] = []  # the last problem whose costs others made; its extra columns
 
 
 def as_space(value: Any) -> SearchSpace:
@@ -176,14 +183,10 @@ def compile_problem(
         from .blocks import compile_blocks
 
         return compile_blocks(space, target, predictor, extra, scored=scored)
-    _kept.clear()  # its memory is for these tables
+    _make_room()
     model = target.model(space.family)
     plan = space.core_plan
-    link = predictor.link if predictor is not None else NO_LINK
-    terms = predictor.terms if predictor is not None else None
-    if terms is not None:
-        extra |= PARAMS | MACS
-    wanted = (SCORE if scored else 0) | target.columns(space.family) | extra
+    wanted, link, terms = _asked(space, target, predictor, extra, scored)
     try:
         if target.table is None:
             tables = compile_tables(plan, model, wanted, link, terms)
@@ -196,6 +199,21 @@ def compile_problem(
     except (ValueError, OverflowError) as error:
         raise ArgumentError(f"space is out of range: {error}") from None
     return Problem(space, target, predictor, plan, model, tables)
+
+
+def _asked(
+    space: SearchSpace,
+    target: Target,
+    predictor: AccuracyPredictor | None,
+    extra: int,
+    scored: bool,
+) -> tuple[int, tuple[int, float, float, float], tuple[float, ...] | None]:
+    """Return what the core is asked for beside plan and model: columns, link and terms."""
+    link = predictor.link if predictor is not None else NO_LINK
+    terms = predictor.terms if predictor is not None else None
+    if terms is not None:
+        extra |= PARAMS | MACS
+    return (SCORE if scored else 0) | target.columns(space.family) | extra, link, terms
 
 
 def compile_any(
@@ -228,21 +246,75 @@ def compile_each(
     return tuple([own for _, own in problem.parts])
 
 
-def keep(problem: Problem, extra: int) -> None:
-    """Keep a problem until the next is compiled, for what is asked of its answer."""
-    if problem.tables.size_bytes <= KEPT_BYTES:
-        _kept[:] = [(problem, extra)]
-
-
 def kept_or_compiled(
     space: SearchSpace, target: Target, predictor: AccuracyPredictor | None, extra: int
 ) -> Problem:
-    """Return `compile_problem` of these arguments; where the one that is kept is that, it."""
-    for problem, known in _kept:
-        same = problem.space is space and problem.target is target
-        if same and problem.predictor is predictor and not extra & ~known:
-            return problem
-    return compile_problem(space, target, predictor, extra)
+    """Return `compile_problem` of these arguments, of tables that are kept where there are some.
+
+    What is kept follows from what the core reads, not from who asks: a target that `forget` was
+    called on, or one with other coefficients, has another model, and a predictor counts by the
+    numbers of its curve. Of problems whose costs others made (blocks, layers) the last one searched
+    is kept: see `compile_searched`.
+    """
+    global _kept
+    if space.numbering is not None or target.table is not None:
+        for problem, known in _last:
+            same = problem.space is space and problem.target is target
+            if same and problem.predictor is predictor and not extra & ~known:
+                return problem
+        return compile_problem(space, target, predictor, extra)
+    plan, model = space.core_plan, target.model(space.family)
+    key = (plan, model, *_asked(space, target, predictor, extra, True))
+    kept = _kept
+    for one in kept:
+        if one[0] == key:
+            if one is not kept[0]:
+                _kept = (one, *[other for other in kept if other is not one])
+            return Problem(space, target, predictor, plan, model, one[1])
+    problem = compile_problem(space, target, predictor, extra)
+    _kept = _within(((key, problem.tables), *_kept), KEPT, KEPT_BYTES)
+    return problem
+
+
+def compile_searched(
+    space: SearchSpace, target: Target, predictor: AccuracyPredictor | None, extra: int
+) -> Problem:
+    """Return the problem of a search, kept for the next ones and for what is asked of its answer.
+
+    One whose costs others made is compiled anew by each search (they may say others then), and kept
+    until the next is compiled.
+    """
+    if space.numbering is None and target.table is None:
+        return kept_or_compiled(space, target, predictor, extra)
+    problem = compile_problem(space, target, predictor, extra)
+    if problem.tables.size_bytes <= KEPT_BYTES:
+        _last[:] = [(problem, extra)]
+    return problem
+
+
+def forget_kept() -> None:
+    """Drop all tables that are kept between searches: for tests, and for what measures."""
+    global _kept
+    _kept = ()
+    _last.clear()
+
+
+def _make_room() -> None:
+    """Drop what was kept longest before tables are compiled: its memory is for these."""
+    global _kept
+    _last.clear()
+    _kept = _within(_kept, KEPT - 1, KEPT_BYTES // 2)
+
+
+def _within(kept: tuple[Any, ...], most: int, most_bytes: int) -> tuple[Any, ...]:
+    """Return the first of what is kept, as many as both limits admit."""
+    count = size = 0
+    for _, tables in kept[:most]:
+        size += tables.size_bytes
+        if size > most_bytes:
+            break
+        count += 1
+    return kept[:count]
 
 
 def facts_of(plan: Plan, model: Model, variant: int, rows: Sequence[int]) -> dict[str, Any]:

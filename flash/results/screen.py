@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..base.names import LABELS, LIMITED, MAXIMA, STORED, UNITS, UPPER
+from ..base.record import table, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
-    from ..base.html import Part, Row
+    from ..base.html import Part
     from .result import SearchResult
 
 __all__ = [
@@ -41,14 +42,6 @@ UNKNOWN = "unknown: unlike what was measured"  # stands for such an interval
 def screen(result: SearchResult[Any]) -> str:
     """Return the text of ``print(result)``."""
     return text(parts(result))
-
-
-def text(parts: Iterable[Part]) -> str:
-    """Return the parts of a screen (see `flash.base.html`) as text."""
-    lines: list[str] = []
-    for part in parts:
-        lines += [part] if isinstance(part, str) else table(part[0], part[1])
-    return "\n".join(lines)
 
 
 def parts(result: SearchResult[Any]) -> list[Part]:
@@ -249,23 +242,6 @@ def _blocks(result: SearchResult[Any], found: Any) -> list[Part]:
     return [(rows, 2, True), f"input of {size}"]
 
 
-def table(rows: Sequence[Row], left: int = 0) -> list[str]:
-    """Align columns: the first `left` to the left, all others to the right."""
-    widths = [
-        max(map(len, column))
-        for column in zip(*(row for row in rows if not isinstance(row, str)), strict=True)
-    ]
-    return [
-        row
-        if isinstance(row, str)
-        else "  ".join(
-            cell.ljust(width) if number < left else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-
-
 def _costs(result: SearchResult[Any]) -> list[Part]:
     rows = []
     for label, field, value, limit in costs_of(result):
@@ -288,11 +264,14 @@ def _costs(result: SearchResult[Any]) -> list[Part]:
 def _binding(result: SearchResult[Any]) -> list[Part]:
     """Return a line for each budget that binds."""
     name = "NN-Degree" if result.objective_name == "nn_degree" else result.objective_name
-    return [
-        f"{budget} binds: 1 % more would buy {name} {one['one_percent']:.6g}, without it "
-        f"{one['unlimited']:.6g}"
-        for budget, one in (result.binding or {}).items()
-    ]
+    now = "" if result.objective is None else f"{result.objective:.6g}"
+    lines: list[Part] = []
+    for budget, one in (result.binding or {}).items():
+        more = f"{one['one_percent']:.6g}"
+        bought = "nothing" if more == now else f"{name} {more}"
+        free = f"{'' if more != now else name + ' '}{one['unlimited']:.6g}"
+        lines.append(f"{budget} binds: 1 % more would buy {bought}, without it {free}")
+    return lines
 
 
 def tells(ends: Sequence[float]) -> bool:

@@ -6,7 +6,7 @@ from .._core.search.exact import Query
 from ..base.checks import choice, flag, integer, listener, number, watched
 from ..base.record import Record
 from ..errors import ArgumentError
-from ..problem.compiling import compile_problem, count_columns, keep
+from ..problem.compiling import compile_problem, compile_searched, count_columns
 from ..problem.objective import as_objective, limits_on, read_budgets
 from ..results.result import no_result
 
@@ -96,11 +96,12 @@ class Options(Record):
             return search_confident(self, space, predictor, device, self.confidence, started)
         extra = count_columns((*limits_on(limits), *wanted.metrics))
         known = device.target.compiled
-        problem = compile_problem(space, device.target, predictor, extra)
-        if stop is not None and not known:  # of a fleet: a model for each would fill the memory
-            device.target.forget()
         if stop is None:
-            keep(problem, extra)
+            problem = compile_searched(space, device.target, predictor, extra)
+        else:
+            problem = compile_problem(space, device.target, predictor, extra)
+            if not known:  # of a fleet: a model for each would fill the memory
+                device.target.forget()
         run = Run(problem, device.budgets, limits, device.query, wanted, self.seed, started)
         run.floor = device.least
         run.listen(self.callback, stop)

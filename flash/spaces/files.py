@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .choices import Choices
     from .tabled import TabledSpace
 
-__all__ = ["from_dict", "load", "parts", "save", "to_dict"]
+__all__ = ["from_dict", "load", "parts", "read", "save", "to_dict"]
 
 LISTED = 12  # choices in a notebook
 _GLOBAL = ("width_multipliers", "cells", "resolution")
@@ -90,20 +90,27 @@ def _suffix(path: str | os.PathLike[str]) -> str:
 
 def load(path: str | os.PathLike[str]) -> SearchSpace:
     """Read a space from a TOML or JSON file."""
-    suffix = _suffix(path)
-    where = f"the space file {shown(os.fspath(path))}"
+    return from_dict(read(path), _where(path))
+
+
+def read(path: str | os.PathLike[str]) -> Any:
+    """Return what a TOML or JSON file says of a space, as it stands there."""
+    suffix, where = _suffix(path), _where(path)
     text = read_text(path, "the space file")
     if suffix == ".json":
-        return from_dict(parse_json(text, where), where)
+        return parse_json(text, where)
     import tomllib
 
     try:
-        data = tomllib.loads(text)
+        return tomllib.loads(text)
     except RecursionError:
         raise FormatError(f"{where} is nested too deeply") from None
     except ValueError as error:
         raise FormatError(f"{where} is not valid TOML: {error}") from None
-    return from_dict(data, where)
+
+
+def _where(path: str | os.PathLike[str]) -> str:
+    return f"the space file {shown(os.fspath(path))}"
 
 
 def _toml(value: Any) -> str:

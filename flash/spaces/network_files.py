@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import FormatError
 from ..networks.architecture import Architecture
 from ..networks.cell_networks import FAMILY, CellNetwork
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from .blocks.network import BlockNetwork
 
-__all__ = ["network_from_dict"]
+__all__ = ["network_from_dict", "networks_in"]
 
 
 def network_from_dict(data: Mapping[str, Any]) -> Architecture | CellNetwork | BlockNetwork:
@@ -30,3 +31,34 @@ def network_from_dict(data: Mapping[str, Any]) -> Architecture | CellNetwork | B
 
         return BlockNetwork.from_dict(data)
     return Architecture.from_dict(data)
+
+
+def networks_in(data: Any, where: str) -> list[Any] | None:
+    """Return the networks of plain data: of a network, of a search's result, of a list of these.
+
+    None where they are something else, such as a space.
+
+    Raises
+    ------
+    FormatError
+        If a result has no network, or a network is not one.
+    """
+    found = []
+    for one in data if isinstance(data, list) else [data]:
+        if not hasattr(one, "keys"):
+            return None
+        inner = one.get("architecture", one)
+        if inner is None:
+            raise FormatError(f"{where}: the search found no network")
+        if not hasattr(inner, "keys") or not _is_network(inner):
+            return None
+        found.append(network_from_dict(inner))
+    return found or None
+
+
+def _is_network(data: Mapping[str, Any]) -> bool:
+    """Return whether plain data are a network's: a space has choices where it has values."""
+    if "choices" in data:
+        return True
+    cells = data.get("cells")
+    return isinstance(cells, list) and bool(cells) and all(hasattr(one, "keys") for one in cells)

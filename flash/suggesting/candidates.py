@@ -15,10 +15,14 @@ import numpy as np
 from .._core.search.exact import Query, Search
 from ..base.names import NO_LINK, Column
 from ..base.record import Record
-from ..spaces.index import choices_at
+from ..networks.architecture import Architecture, Cell
+from ..networks.families import residual_blocks
+from ..spaces.codec import cell_at
+from ..spaces.index import COUNT, FACTOR, GLOBALS, RESOLUTION, choices_at, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Rows = NDArray[np.int64]
 
-__all__ = ["Solver", "listed", "neighbours", "unique", "whole"]
+__all__ = ["Solver", "listed", "neighbours", "representatives", "unique", "whole"]
 
 LOOKED_AT = 1 << 18  # rows of a space that are all looked at
 UNIT = 2.0**-36  # of scores in tables
@@ -77,6 +81,66 @@ def neighbours(ground: Ground, rows: Rows, rng: np.random.Generator, most: int) 
     own = found[np.arange(len(found)), variable]
     found[np.arange(len(found)), variable] = value + (value >= own)
     return unique(ground.canonical(found))
+
+
+def representatives(ground: Ground, rows: Rows) -> Rows:
+    """Return for each row one that all rows of the same network share.
+
+    In the families several rows of choices may describe one network: skips beyond what a cell's
+    layers can take saturate, and a cell without layers that take any has none. Of those the first
+    choice stands for all. (Width multipliers that round to the same widths are told apart.)
+    """
+    rows = ground.canonical(rows)
+    space = ground.space
+    if not ground.tabled or ground.designs or space.numbering is not None:
+        return rows
+    kept: dict[tuple[int, int], int] = ground.__dict__.setdefault("_first_skips", {})
+    each, free = space.variables_per_cell, space.widths is not None
+    counts = np.array(space.cells)[rows[:, COUNT]]
+    found = rows.copy()
+    for cell, start in enumerate(range(GLOBALS, rows.shape[1], each)):
+        # what a cell's residuals depend on: its own choices, and the width that comes in
+        places = [*range(GLOBALS), *([start - each] if free and cell else [])]
+        places += range(start, start + each)
+        keys = number_of(list(rows[:, places].T), [int(ground.lengths[k]) for k in places])
+        _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+        skips = start + free + 1
+        values = np.empty(len(first), dtype=np.int64)
+        for number, at in enumerate(first.tolist()):
+            key = (cell, int(keys[at]))
+            if key not in kept:
+                kept[key] = (
+                    _first_skips(space, rows[at].tolist(), cell, skips)
+                    if counts[at] > cell
+                    else int(rows[at, skips])
+                )
+            values[number] = kept[key]
+        found[:, skips] = values[which.ravel()]
+    return found
+
+
+def _first_skips(space: Any, row: list[int], cell: int, place: int) -> int:
+    """Return the first choice of a cell's skips with which a row describes the same network."""
+    own = _effective_skips(space, row, cell)
+    for choice in range(row[place]):
+        if _effective_skips(space, [*row[:place], choice, *row[place + 1 :]], cell) == own:
+            return choice
+    return row[place]
+
+
+def _effective_skips(space: Any, row: list[int], cell: int) -> int:
+    """Return how many channels a cell's skips carry at most."""
+    factor, size = row[FACTOR], int(space.resolution[row[RESOLUTION]])
+    each = space.variables_per_cell
+    cells = [
+        Cell(*cell_at(space, factor, size, c, row[start : start + each]))
+        for c, start in enumerate(range(GLOBALS, GLOBALS + (cell + 1) * each, each))
+    ]
+    own = cells[cell]
+    if space.family == "densenet":
+        return min(own.skips, own.width * max(0, own.depth - 2))
+    arch = Architecture(space.family, cells, resolution=size)
+    return min(own.skips, own.width) if len(residual_blocks(arch, cell)) else 0
 
 
 class Solver:

@@ -19,7 +19,7 @@ from ..base.names import Metric
 from ..base.record import Record
 from ..errors import FlashError
 from ..problem.objective import limits_on
-from .candidates import Solver, listed, neighbours, unique, whole
+from .candidates import Solver, listed, neighbours, representatives, unique, whole
 from .encoding import Sizes, column_of, encoding_of, expected_by
 from .process import Process, Samples
 from .scale import Scale
@@ -153,10 +153,13 @@ class _Proposing:
         self.allowed: Callable[[Rows], NDArray[np.bool_]] | None = options.get("allowed")
         self.look: Callable[[], None] | None = options.get("look")
         self.told: Callable[[int], None] = options.get("found") or (lambda count: None)
-        self.held = {tuple(row) for row in (*known.rows.tolist(), *known.pending.tolist())}
         among = options.get("among")
         self.listed = None if among is None else listed(ground, among, self.allowed)
         self.all = whole(ground) if self.listed is None else self.listed
+        # measured or asked for: of each network the row that stands for all that describe it
+        self.held: set[tuple[int, ...]] = set()
+        for rows in (known.rows, known.pending):
+            self.held.update(map(tuple, self._keys(rows).tolist()))
 
     def propose(self, n: int) -> Proposal:
         known = self.known
@@ -185,7 +188,8 @@ class _Proposing:
         found: list[Rows] = []
         for place in np.argsort(-(features * self.lean).sum(axis=1), kind="stable").tolist():
             row = rows[place][None]
-            if tuple(row[0].tolist()) not in self.held and self._fits(row)[0]:
+            if not self._is_held(row) and self._fits(row)[0]:
+                self._hold(row)
                 found.append(row)
                 if len(found) == n:
                     break
@@ -201,29 +205,35 @@ class _Proposing:
 
     def _drawn(self, n: int, why: str) -> Proposal:
         """Return networks drawn at random."""
-        found: list[tuple[int, ...]] = []
+        found: list[Rows] = []
         if self.all is not None:
             for place in self.rng.permutation(len(self.all)).tolist():
-                row = tuple(self.all[place].tolist())
-                if row not in self.held and self._fits(self.all[place][None])[0]:
+                row = self.all[place][None]
+                if not self._is_held(row) and self._fits(row)[0]:
+                    self._hold(row)
                     found.append(row)
                     if len(found) == n:
                         break
         else:
             for _ in range(PATIENCE if self.ground.tabled else PATIENCE_BUILT):
                 rows = self.ground.draw(self.rng, DRAWN)
-                for row in map(tuple, rows[self._fits(rows)].tolist()):
-                    if row not in self.held and row not in found and len(found) < n:
+                for row in rows[self._fits(rows)][:, None]:
+                    if len(found) < n and not self._is_held(row):
+                        self._hold(row)
                         found.append(row)
                 if len(found) == n:
                     break
         if not found and self.all is None:
-            found = [row for row in map(tuple, self._solved(None).tolist()) if row not in self.held]
+            for row in self._solved(None)[:, None]:
+                if not self._is_held(row):
+                    self._hold(row)
+                    found.append(row)
         if not found:
             raise NothingLeft(self._nothing())
         nothing = np.full(min(n, len(found)), np.nan)
-        rows = np.array(found[:n], dtype=np.int64)
-        return Proposal(rows, nothing, nothing, nothing, nothing, why, float("nan"))
+        return Proposal(
+            np.concatenate(found[:n]), nothing, nothing, nothing, nothing, why, float("nan")
+        )
 
     def _nothing(self) -> str:
         if self.held and self.all is not None:
@@ -270,7 +280,7 @@ class _Proposing:
                 break
             found.append(row)
             gains.append(told)
-            self.held.add(tuple(row[0].tolist()))
+            self._hold(row)
             self.told(number + 1)
             if number + 1 < n:
                 self._imagine(row)
@@ -456,15 +466,31 @@ class _Proposing:
             told = self._told(samples, mean, place)
         return pool[place][None], told
 
+    def _keys(self, rows: Rows) -> Rows:
+        """Return rows of which those of one network are equal."""
+        if rows is not self.all:
+            return representatives(self.ground, rows)
+        kept: tuple[Rows, Rows] | None = self.ground.__dict__.get("_keys_of_all")
+        if kept is None or kept[0] is not rows:
+            kept = self.ground.__dict__["_keys_of_all"] = (rows, representatives(self.ground, rows))
+        return kept[1]
+
+    def _is_held(self, row: Rows) -> bool:
+        return tuple(self._keys(row)[0].tolist()) in self.held
+
+    def _hold(self, row: Rows) -> None:
+        self.held.add(tuple(self._keys(row)[0].tolist()))
+
     def _free(self, pool: Rows) -> NDArray[np.bool_]:
         """Return which rows are neither measured nor asked for."""
         lengths = self.ground.lengths.tolist()
+        own = self._keys(pool)
         if prod(lengths) >= 1 << 62:
-            return np.array([tuple(row) not in self.held for row in pool.tolist()], dtype=np.bool_)
+            return np.array([tuple(row) not in self.held for row in own.tolist()], dtype=np.bool_)
         steps = np.array([prod(lengths[k + 1 :]) for k in range(len(lengths))], dtype=np.int64)
         held = np.array(sorted(self.held), dtype=np.int64).reshape(-1, len(lengths))
         keys = (held * steps).sum(axis=1)
-        return ~np.isin((pool * steps).sum(axis=1), keys)
+        return ~np.isin((own * steps).sum(axis=1), keys)
 
     def _weighed(self, pool: Rows, samples: Samples, mean: Floats, above: Floats, best: int) -> int:
         """Return the place with the largest expected improvement of the product, or for its cost.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import FormatError
+from ..errors import FormatError, MissingExtraError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     A = TypeVar("A")
     B = TypeVar("B")
 
-__all__ = ["ENDINGS", "MODES", "Probe", "centred", "decoded", "in_threads", "pixels_of", "probed"]
+__all__ = [
+    "ENDINGS",
+    "MODES",
+    "Probe",
+    "centred",
+    "decoded",
+    "in_threads",
+    "measured",
+    "pixels_of",
+    "probed",
+]
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # channels -> how Pillow names them
@@ -81,6 +91,23 @@ def probed(paths: Sequence[str]) -> list[Probe]:
     return found
 
 
+def measured(path: str) -> tuple[int, int] | str:
+    """Return (height, width) of an image file, of which the beginning alone is read; or why not."""
+    try:
+        with pillow().open(path) as image:
+            return _size(image)
+    except MissingExtraError:
+        raise
+    except Exception as error:  # whatever a broken file makes Pillow raise
+        return _why(path, error)
+
+
+def _why(path: str, error: Exception) -> str:
+    """Return which file cannot be read, and why."""
+    why = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return f"{path!r} ({_line(why) or type(error).__name__})"
+
+
 def _probe(path: str) -> Probe | str:
     import hashlib
     import io
@@ -98,8 +125,7 @@ def _probe(path: str) -> Probe | str:
             image.load()
             _grey_of_wide(image)
     except Exception as error:  # whatever a broken file makes Pillow raise
-        why = error.strerror if isinstance(error, OSError) and error.strerror else error
-        return f"{path!r} ({_line(why) or type(error).__name__})"
+        return _why(path, error)
     found = hashlib.sha256(raw).hexdigest()[:32], height, width
     _known[key] = found
     return found

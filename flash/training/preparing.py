@@ -8,6 +8,7 @@ from ..base.checks import choice, integer, known_keys, listener, path_of, shown
 from ..errors import ArgumentError, ArgumentTypeError
 from ..networks.architecture import FAMILIES
 from ..networks.network import Network
+from ..results.result import SearchResult
 from ..spaces.known.homes import KNOWN
 from ..spaces.named import any_space
 from ..spaces.space import SearchSpace
@@ -18,10 +19,19 @@ from .loop import Recipe
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Protocol
 
     from .images import Data
     from .pixels import Shape
+
+    class Sized(Protocol):
+        """What a space needs to know of images."""
+
+        @property
+        def classes(self) -> int: ...
+        @property
+        def side(self) -> int: ...
+
 
 __all__ = [
     "check_training",
@@ -30,6 +40,7 @@ __all__ = [
     "digest",
     "facts_of",
     "is_trainable",
+    "networks_at",
     "networks_of",
     "plain",
     "recipe_of",
@@ -85,7 +96,7 @@ def check_training(epochs: Any, batch_size: Any, recipe: Any, out: Any, callback
         raise ArgumentError("out must be the path of a folder, got ''")
 
 
-def space_at(space: Any, images: Data) -> Any:
+def space_at(space: Any, images: Sized) -> Any:
     """Return a space of plain data, at the images' size and number of classes where it does not
     say them."""
     if space.get("family") not in FAMILIES and ("family" in space or "stages" in space):
@@ -97,7 +108,7 @@ def space_at(space: Any, images: Data) -> Any:
     return SearchSpace.from_dict({**own, **said})
 
 
-def _blocks_at(space: Any, images: Data) -> Any:
+def _blocks_at(space: Any, images: Sized) -> Any:
     """Return the same of a space of blocks."""
     from ..spaces.known.homes import KNOWN, takes
     from ..spaces.named import space_from
@@ -124,10 +135,14 @@ def networks_of(
     given: Any = space
     if isinstance(given, str) and given in (*FAMILIES, *KNOWN):
         given = {"family": given}
+    if isinstance(given, SearchResult):
+        if given.architecture is None:
+            raise ArgumentError(f"space must have a network to train, got a result {given.status}")
+        given = given.architecture
     if hasattr(given, "keys"):
         given = space_at(given, images)
     elif isinstance(given, (str, os.PathLike)):
-        given = any_space(given)
+        given = networks_at(given) or any_space(given)
     if hasattr(given, "decode") and hasattr(given, "sample_indices"):
         named: dict[str, Any] | None = given.to_dict()
         networks: list[Any] = covering(given, n, seed)
@@ -137,7 +152,8 @@ def networks_of(
             given = [given]
         if not isinstance(given, (list, tuple)) or not given:
             raise ArgumentTypeError(
-                "space must be a SearchSpace, a name, a file or a list of Architecture, "
+                "space must be a SearchSpace, a name, a file, a SearchResult or a list of "
+                "Architecture, "
                 f"got {shown(space)} ({type(space).__name__})"
             )
         networks = list(given)
@@ -150,6 +166,23 @@ def networks_of(
     for number, one in enumerate(networks):
         _check_fit(f"network {number} of space", one, images)
     return named, networks
+
+
+def networks_at(path: str | os.PathLike[str]) -> list[Any] | None:
+    """Return the networks of a JSON file: a network, a search's result or several; None: a space's
+    file.
+
+    Raises
+    ------
+    FormatError
+        If the file is no JSON, or the result has no network.
+    """
+    if not os.fspath(path).endswith(".json"):
+        return None
+    from ..spaces.files import read
+    from ..spaces.network_files import networks_in
+
+    return networks_in(read(path), f"the network file {shown(os.fspath(path))}")
 
 
 def is_trainable(network: Any) -> bool:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from ..base.progress import Watching
     from ..networks.cell_networks import Net
+    from ..results.result import SearchResult
     from ..spaces.tabled import TabledSpace
     from .data import Dataset, Pair
     from .images import Data
@@ -46,7 +47,7 @@ PLAIN = ("Architecture", "CellNetwork")  # their plain data make them anew anywh
 
 @public
 def train(
-    space: TabledSpace | str | Mapping[str, Any] | Sequence[Net],
+    space: TabledSpace | str | Mapping[str, Any] | SearchResult[Any] | Sequence[Net],
     dataset: Dataset,
     n: int = 25,
     *,
@@ -67,15 +68,18 @@ def train(
     progress: bool | Literal["auto"] = False,
     callback: Callable[[TrainedNetwork], object] | None = None,
 ) -> TrainingResult:
-    """Train networks that cover a space, for an accuracy predictor to be fitted on.
+    """Train the network that a search found, or networks that cover a space, on labelled images.
+
+    Those that cover a space are what an accuracy predictor is fitted on.
 
     Parameters
     ----------
-    space : SearchSpace, name, path, dict or sequence of Architecture or CellNetwork
+    space : SearchSpace, name, path, dict, SearchResult or sequence of Architecture or CellNetwork
         A name stands for the family's default space at the images' own size and number of classes;
         so does a dictionary, as `SearchSpace.from_dict` takes it, that does not say them. The
         networks of any other space are trained at their own resolution: images of another size are
-        scaled to it. A sequence of architectures is trained as it is, and `n` counts not.
+        scaled to it. A sequence of architectures is trained as it is, and `n` counts not; so is
+        the network of a search's result, or of its JSON file.
     dataset : "digits", path, pair of arrays, torch dataset, or pair (train, test) of such
         "digits" are scikit-learn's 1797 handwritten digits of 8 x 8 pixels. A folder has a folder
         of images for each class, perhaps within ``train`` and ``val`` (or ``test``). A ``.csv`` or

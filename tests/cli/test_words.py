@@ -84,7 +84,7 @@ def test_usual_lines_need_no_argparse(line: str) -> None:
         "search densenet rram --help",
         "evaluate densenet rram --json 0 1",
         "targets rram cpu-x86",
-        "train densenet",
+        "cost model.onnx",
         "calibrate --from a b",
     ],
 )

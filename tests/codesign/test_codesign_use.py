@@ -129,3 +129,60 @@ def test_an_operator_that_no_unit_runs() -> None:
         flash.search("mobilenet-v2", Target.from_dict(data))
     # with co-design the accelerator has what the networks need
     assert flash.search("mobilenet-v2", Target.from_dict(data), codesign=True).proven
+
+
+def test_a_configuration_by_its_values() -> None:
+    result = flash.search("mobilenet-v2", "fpga-zu3eg", codesign=True, max_latency_ms=5.0)
+    assert result.accelerator is not None
+    values = result.accelerator["values"]
+    design = flash.Target.load("fpga-zu3eg").design_space("mobilenet-v2")
+    choice = design.choice_of(values)
+    assert design.describe(choice) == values
+    assert design.shortage(choice) is None
+    assert design.target_of(values, bits=8) == design.target_of(choice, bits=8)
+    for one in list(design.configurations())[::997]:
+        assert design.choice_of(design.describe(one)) == one
+    # a dimension that has one value need not be said; one part need not be named
+    del values["conv"]["into"]
+    assert design.choice_of(values) == choice
+    rram = flash.Target.load("rram").design_space("densenet")
+    own = {"tile": 512, "subarray": 128, "columns_per_adc": 8, "bits_per_cell": 1, "adc_bits": 5}
+    assert rram.describe(rram.choice_of(own)) == {"chip": own}
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({}, "values lacks 'conv'"),
+        (3, "values must be a dict of conv"),
+        ({"conw": {}}, "values has 'conw'; did you mean 'conv'"),
+        (
+            {"conv": {"out": 8}, "depthwise": {}, "pointwise": {}},
+            "values\\['conv'\\] leaves 4 options open: say bits, mac too",
+        ),
+        (
+            {"conv": {"outs": 8}, "depthwise": {}, "pointwise": {}},
+            "values\\['conv'\\] has 'outs'; did you mean 'out'",
+        ),
+        (
+            {"conv": {"out": 7}, "depthwise": {}, "pointwise": {}},
+            "values\\['conv'\\]\\['out'\\] must be one of 8, .*got 7",
+        ),
+    ],
+)
+def test_values_that_are_refused(values: Any, text: str) -> None:
+    design = flash.Target.load("fpga-zu3eg").design_space("mobilenet-v2")
+    with pytest.raises(flash.FlashError, match=text):
+        design.choice_of(values)
+
+
+def test_what_a_design_space_prints() -> None:
+    design = flash.Target.load("fpga-zu3eg").design_space("mobilenet-v2")
+    lines = str(design).splitlines()
+    assert lines[0] == (
+        "fpga-zu3eg for mobilenet-v2: 86,400 accelerators, 35,136 of them within "
+        "dsp 288, lut 49,392, bram 172"
+    )
+    assert "pointwise  out          8, 16, 32, 48, 64" in lines
+    assert len(lines) < 24
+    assert len(repr(design)) < 100

@@ -325,8 +325,8 @@ def test_odd_values_are_refused_by_flash_itself(label: str) -> None:
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "label", ["measure", "export_measuring", "train", "train_supernet", "to_torch", "to_onnx",
-              "to_torch_code",
+    "label", ["measure", "export_measuring", "train", "space_for", "train_supernet", "to_torch",
+              "to_onnx", "to_torch_code",
               "layer_harness",
               "Network.from_torch", "Supernet.load", "SearchResult.to_torch", "sensitivities",
               "quantised", "best_measured", "Sensitivities.from_json", "Sensitivities.from_dict",
@@ -364,6 +364,7 @@ def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
              "folder": "f"},
         ),
         "train": (flash.train, training),
+        "space_for": (flash.space_for, {"space": "resnet", "dataset": "digits"}),
         "train_supernet": (flash.train_supernet, training),
         "zero_cost_scores": (
             flash.zero_cost_scores,
@@ -390,6 +391,7 @@ def test_odd_values_are_refused_by_what_needs_torch(label: str) -> None:
 def test_every_public_name_is_called() -> None:
     tried = {label.partition(".")[0].partition(" ")[0] for label in calls()}
     with_torch = {"measure", "export_measuring", "train", "train_supernet", "Supernet"}
+    with_torch |= {"space_for"}
     with_torch |= {
         "layer_harness",
         "load_weights",

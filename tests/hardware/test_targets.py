@@ -443,3 +443,12 @@ def test_a_changed_copy_leaves_the_target_alone() -> None:
     data["coefficients"][name][metric] = None
     assert target.to_dict()["coefficients"][name][metric] is not None
     assert Target.from_dict(target.to_dict()) == target
+
+
+def test_what_a_target_prints() -> None:
+    target = Target.load("rram")
+    lines = str(target).splitlines()
+    assert lines[0].startswith("rram: RRAM compute-in-memory chip")
+    assert lines[2].split() == ["models", "latency_ms,", "energy_mj,", "area_mm2"]
+    assert len(lines) < 12
+    assert repr(target) == "Target('rram', kind='rram', models latency_ms, energy_mj, area_mm2)"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import flash
+
 if TYPE_CHECKING:
     from twins.processes import Run
 
@@ -54,7 +56,7 @@ def test_a_search_brings_no_part_of_the_standard_library_that_takes_long(python:
     names = loaded(python, f"import flash\nflash.search('densenet', 'rram', {BUDGETS})")
     foreign = {name for name in names if name.split(".")[0] not in ("flash", "cython_runtime")}
     assert {name for name in foreign if not name.startswith("_cython")} <= {
-        "__future__", "_json", "_operator"
+        "__future__", "_json", "_operator", "gc"
     }  # fmt: skip
 
 
@@ -70,6 +72,64 @@ def test_a_search_looks_for_none_of_its_modules_but_the_target_s_kind(python: Ru
     log = python("-X", "importtime", "-c", code).stderr
     found = {line.rsplit("|", 1)[1].strip() for line in log.splitlines() if "|" in line}
     assert {name for name in found if name.startswith("flash")} == {"flash", "flash.hardware.rram"}
+
+
+def test_the_way_of_a_search_is_no_longer_than_it_was() -> None:
+    """A module more is a hundredth of what Python takes to start: shorten the way elsewhere."""
+    assert len(flash._WAY) <= 31
+    assert len(set(flash._WAY)) == len(flash._WAY)
+
+
+def test_a_search_loads_the_modules_of_its_way_alone(python: Run) -> None:
+    names = loaded(python, f"import flash\nflash.search('densenet', 'rram', {BUDGETS})")
+    way = {f"flash.{name.removesuffix('.')}" for name in flash._WAY}
+    core = {
+        f"flash._core.{name}"
+        for name in ("tables.tables", "model.compile", "search.exact", "search.shgo")
+    }
+    own = {name for name in names if name.split(".")[0] == "flash"}
+    assert own == {"flash", "flash.hardware.rram"} | way | core
+
+
+COLLECTOR = """
+import gc, sys
+{before}
+had = gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()
+import flash
+flash.search
+assert (gc.isenabled(), gc.get_threshold()) == had[:2]
+print(gc.get_freeze_count() - had[2])
+"""
+
+
+def test_what_a_young_process_has_loaded_is_frozen(python: Run) -> None:
+    assert int(python("-c", COLLECTOR.format(before="")).stdout) > 1000
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "gc.collect()",  # it has run for a while
+        "gc.disable()",
+        "gc.freeze()",
+        "from types import ModuleType\n"
+        "for n in range(200): sys.modules[f'own{n}'] = ModuleType(f'own{n}')",
+    ],
+)
+def test_a_process_with_a_past_is_left_as_it_is(before: str, python: Run) -> None:
+    assert int(python("-c", COLLECTOR.format(before=before)).stdout) == 0
+
+
+def test_the_collector_runs_again_where_a_module_can_t_be_opened(python: Run) -> None:
+    code = """
+import gc, flash
+def refused(*_, **__): raise MemoryError
+import _frozen_importlib_external as external
+kept, external.spec_from_file_location = external.spec_from_file_location, refused
+try: flash.search
+except MemoryError: print(gc.isenabled())
+"""
+    assert python("-c", code).stdout.strip() == "True"
 
 
 def test_opened_modules_are_as_if_imported(python: Run) -> None:

@@ -205,3 +205,16 @@ def test_links_bad_arguments() -> None:
         arch.links_into(1, 0)
     with pytest.raises(ArgumentError, match="layer must be an integer from 0 to 3, got 4"):
         arch.links_into(0, 4)
+
+
+def test_what_it_prints() -> None:
+    net = Architecture("densenet", [Cell(16, 4, 8), Cell(32, 5, 16)], link_seed=3)
+    assert str(net) == (
+        "densenet of width x depth + skips: 16x4+8 / 32x5+16; images of 32 x 32, 10 classes, "
+        "link_seed 3"
+    )
+    mobile = Architecture("mobilenet-v2", [Cell(16, 1, 0, expansion=1)], resolution=224)
+    assert str(mobile).startswith(
+        "mobilenet-v2 of width x depth + skips e expansion k kernel: 16x1+0 e1 k3; images of 224"
+    )
+    assert repr(net).startswith("Architecture(family='densenet', cells=(Cell(width=16, ")

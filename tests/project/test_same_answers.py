@@ -70,3 +70,24 @@ def test_a_changed_answer_is_noticed(copy: Path) -> None:
 def test_a_folder_without_a_build_is_refused(tmp_path: Path) -> None:
     told = compare(PACKAGE.parent, tmp_path, 1, 0, 0, 0, code=1)
     assert told[0].startswith(f"{tmp_path}: ")
+
+
+def test_answers_of_another_machine(tmp_path: Path) -> None:
+    """A file of them takes a build's place, and what differs in it is noticed."""
+    script = BENCHMARKS / "same_answers" / "answers.py"
+    words = ["--seed=0", "--searches=6", "--fronts=0", "--sweeps=0", "--codesigns=0"]
+    done = subprocess.run(
+        [sys.executable, str(script), *words], cwd=ROOT, capture_output=True, check=True
+    )
+    path = tmp_path / "answers.jsonl"
+    path.write_bytes(done.stdout)
+    told = compare(PACKAGE.parent, path, 6, 0, 0, 0, code=0)
+    assert told[0].startswith("searches: 6 (")
+    lines = path.read_text().splitlines()
+    last = json.loads(lines[-1])
+    last["outcome"] = "ANOTHER"
+    path.write_text("\n".join([*lines[:-1], json.dumps(last)]))
+    told = compare(path, PACKAGE.parent, 6, 0, 0, 0, code=1)
+    assert "searches 5:" in told
+    path.write_text("nothing")
+    assert "no file of answers" in compare(path, PACKAGE.parent, 6, 0, 0, 0, code=1)[0]

@@ -222,6 +222,20 @@ def test_screen_of_a_proven_network() -> None:
     assert text == repr(made())
 
 
+def test_a_budget_of_which_one_per_cent_buys_nothing_says_so() -> None:
+    own = made()
+    now = own.objective
+    assert now is not None
+
+    def line(one_percent: float) -> str:
+        bought = {"unlimited": 700.0, "one_percent": one_percent, "per_unit": 0.0}
+        text = str(own.replace(binding={"max_area_mm2": bought}))
+        return next(one for one in text.splitlines() if " binds: " in one)
+
+    assert line(now) == ("max_area_mm2 binds: 1 % more would buy nothing, without it NN-Degree 700")
+    assert line(650.0) == "max_area_mm2 binds: 1 % more would buy NN-Degree 650, without it 700"
+
+
 def test_screen_lists_the_cells() -> None:
     result = made()
     lines = str(result).splitlines()

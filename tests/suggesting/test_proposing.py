@@ -14,7 +14,7 @@ from flash.base.names import Metric
 from flash.solving.ground import ground_of
 from flash.spaces.named import any_space
 from flash.spaces.network_space import NetworkSpace
-from flash.suggesting.candidates import Solver, neighbours, unique, whole
+from flash.suggesting.candidates import Solver, neighbours, representatives, unique, whole
 from flash.suggesting.encoding import encoding_of
 from flash.suggesting.known import known_of
 from flash.suggesting.proposing import NothingLeft, _Proposing, propose
@@ -561,3 +561,52 @@ def test_only_what_is_listed_and_allowed() -> None:
     assert even(wide.rows).all()
     with pytest.raises(NothingLeft):
         propose(of, told, 1, limits=FREE, options={"among": rows})
+
+
+# networks that several rows of choices describe: skips that saturate, and cells that take none
+SATURATED: dict[str, Any] = {
+    "densenet": flash.DenseNet(
+        width_multipliers=[1], cells=[1, 2], depths=[1, 2, 4], skips=[0, 16, 64]
+    ),
+    "resnet": flash.ResNet(widths=[8, 16], cells=2, depths=[1, 2], skips=[0, 8, 12, 64]),
+    "wide-resnet": flash.WideResNet(cells=2, depths=[1, 2], skips=[0, 16, 999]),
+    "mobilenet-v2": flash.MobileNetV2(
+        width_multipliers=[1],
+        cells=2,
+        depths=[1, 2],
+        skips=[0, 16, 999],
+        expansions=[1],
+        kernels=[3],
+    ),
+}
+
+
+@pytest.mark.parametrize("family", SATURATED)
+def test_rows_of_one_network_have_one_representative(family: str) -> None:
+    space = SATURATED[family]
+    ground = ground_of(space, flash.Target.load("cpu-x86"))
+    rows = whole(ground)
+    assert rows is not None
+    own = representatives(ground, rows)
+    first: dict[Any, tuple[int, ...]] = {}
+    for row, one in zip(rows.tolist(), own.tolist(), strict=True):
+        network = space.decode(tuple(row)).network()
+        assert network == space.decode(tuple(one)).network()
+        assert first.setdefault(network.to_json(), tuple(one)) == tuple(one)
+    assert len(first) < len(rows)
+
+
+def test_one_network_is_not_proposed_twice() -> None:
+    space = SATURATED["densenet"]
+    networks = {space.decode(i).network().to_json() for i in range(space.size)}
+    drawn = flash.suggest(space, "cpu-x86", n=space.size)
+    assert len(drawn) == len({one.network().to_json() for one in drawn}) == len(networks)
+    measured: list[Any] = [(one, 0.5 + one.params / 1e7) for one in drawn][:5]
+    while len(measured) < len(networks):
+        measured += [
+            (one, 0.5 + one.params / 1e7) for one in flash.suggest(space, "cpu-x86", measured, n=4)
+        ]
+    assert {one.network().to_json() for one, _ in measured} == networks
+    assert len(measured) == len(networks)
+    with pytest.raises(NothingLeft):
+        flash.suggest(space, "cpu-x86", measured)
