@@ -163,7 +163,7 @@ def test_what_quick_stands_for() -> None:
 
     words = ["--space", "resnet", "--quick"]
     quick = _settings(read("calibrate", words))
-    assert (quick["passes"], quick["time_limit_s"], quick["clock"]) == (3, 1.5, "cpu")
+    assert (quick["passes"], quick["time_limit_s"], quick["clock"]) == (3, 3.0, "cpu")
     said = _settings(read("calibrate", [*words, "--passes", "5", "--clock", "wall"]))
     assert (said["passes"], said["clock"]) == (5, "wall")
     assert _settings(read("calibrate", [*words, "--threads", "2"]))["clock"] == "wall"
