@@ -5,6 +5,8 @@
 # make sanitize  the tests of the core and the solvers under address and undefined-behaviour checks
 # make minimum   the tests with the lowest versions that pyproject.toml admits
 # make fuzz      damaged files for every reader; FUZZ="front 1e6 3": one, how many, a seed
+# make docs      the documentation, into build/docs: its notebooks run, warnings are errors
+# make links     the links of the documentation to elsewhere, which needs a network
 # make bench     benchmarks/RESULTS.md; DATA=folder adds what needs the measured data
 # make release   dist/: the source distribution, and a wheel of it tried out in a new environment for
 #                each interpreter: PYTHONS="python3.11 python3.12 python3.13"
@@ -31,7 +33,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := search
 # Without its bytecode cache flash would be compiled anew at every start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: search quick core test lint types mypy stubs pyright unit wheel sanitize minimum fuzz bench clean
+.PHONY: search quick core test lint types mypy stubs pyright unit wheel sanitize minimum fuzz docs links bench clean
 .PHONY: unit-quick switches browser release
 
 BIN := $(VENV)/bin
@@ -148,6 +150,13 @@ minimum:
 
 fuzz: $(TESTING)
 	cd tests && $(abspath $(BIN))/python -m twins.fuzz $(FUZZ)
+
+docs: $(VENV)/.installed-docs $(VENV)/.core
+	$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs build/docs
+	echo "build/docs/index.html"
+
+links: $(VENV)/.installed-docs $(VENV)/.core
+	$(BIN)/python -m sphinx --keep-going --quiet -b linkcheck -D nb_execution_mode=off docs build/links
 
 bench: $(VENV)/.installed-bench $(VENV)/.core
 	$(BIN)/python -m benchmarks.report $(if $(DATA),--data "$(DATA)")

@@ -46,6 +46,7 @@ NAMES = (
     "blocks",
     "peers",
     "choices",
+    "asked",
     "explorer",
 )
 # Whose claims stand first in the table of claims; all others follow as in the report.

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.common.files import PICTURES, write_bytes
+from benchmarks.claims.programs import DATA, PROGRAMS, WORK
+from benchmarks.common.files import PICTURES, RESULTS, write_bytes
 from benchmarks.report.contents import CLAIMED, FRAGMENTS, SECTIONS
 from benchmarks.report.format import table
+from benchmarks.report.planning import NEED_DATA
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import Any
 
     from benchmarks.report.section import Told
+
+TOOK = RESULTS / "claims.json"  # what programs of claims took
 
 HEAD = """# Results
 
@@ -21,7 +26,8 @@ Written by `python -m benchmarks.report`; not edited by hand. Tables have proces
 other work on the machine changes little, and wall time beside it; a dash stands where an older run
 measured only the latter. What is compared was measured in turns, in one run; a ratio is of whole
 calls unless it says otherwise. Whose a required figure is stands beside it: a paper's, or the
-project's own.
+project's own. The tables at the end say how each section is made anew, and when it was; `python -m
+benchmarks.report --plan` and `python -m benchmarks.claims` say how long that takes.
 """
 
 
@@ -111,6 +117,7 @@ def _sections(every: dict[str, Any]) -> str:
     rows = [
         (
             name,
+            f"`--only {name}{' --data FOLDER' if name in NEED_DATA else ''}`",
             one["date"],
             one.get("commit") or "",
             one["build"],
@@ -119,5 +126,34 @@ def _sections(every: dict[str, Any]) -> str:
         )
         for name, one in every.items()
     ]
-    head = ("section", "date", "commit", "build", "took, s", "load at its end")
-    return "## Sections\n\n" + table(head, rows)
+    head = ("fragment", "python -m benchmarks.report", "date", "commit", "build", "took, s",
+            "load at its end")  # fmt: skip
+    return "## Sections\n\n" + table(head, rows) + "\n" + _programs()
+
+
+def _programs() -> str:
+    """Return by which programs the figures are made that lie beside them."""
+    took = json.loads(TOOK.read_text()) if TOOK.exists() else {}
+    rows = [
+        (
+            program.section,
+            f"`--run {name}{_folders(program.words)}`",
+            program.kept,
+            took.get(name, {}).get("date", "-"),
+            took.get(name, {}).get("commit") or "-",
+            f"{took[name]['seconds']:.0f}" if name in took else "-",
+        )
+        for name, program in PROGRAMS.items()
+        if program.section
+    ]
+    head = ("section", "python -m benchmarks.claims", "leaves", "date", "commit", "took, s")
+    return (
+        "What programs of their own measured, below benchmarks/; a dash: made before runs were "
+        "kept.\n\n" + table(head, rows)
+    )
+
+
+def _folders(words: Sequence[str]) -> str:
+    text = " ".join(words)
+    marks = {DATA: " --data FOLDER", WORK: " --work FOLDER"}
+    return "".join(option for mark, option in marks.items() if mark in text)

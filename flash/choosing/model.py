@@ -371,7 +371,8 @@ class Model:
         for r, (whole, _, limit) in enumerate(rows):
             dense[r] = rounded(whole, wide[r], inner) if wide[r] else whole
             ends[r] = float(limit >> wide[r])
-        costs = rounded(wanted.whole, by, False) if by else wanted.whole
+        # what is left may be small, though its column held numbers too wide for float64
+        costs = rounded(wanted.whole, by, False) if by else np.asarray(wanted.whole, float)
         unit = _unit(costs, self.own_start)
         core = Choices(
             self.own_start, -costs, dense, ends, *self._sparse(), unit=unit,

@@ -45,13 +45,13 @@ examples:
   flash calibrate cpu-x86 --from measurements.jsonl --out mine.json
   flash search densenet mine.json --max-latency-ms 5
 
---quick: 16 networks, at most 1.5 s each, in 3 passes: about a minute for small images. On one
+--quick: 16 networks, at most 3 s each, in 3 passes: a minute at most for small images. On one
 thread of a CPU times are those of the processor, which other programs disturb less. The error of
 networks that were left out of the fit is printed; where it is too large, measure without --quick
 on a machine that does nothing else.
 """
 
-QUICK: dict[str, Any] = {"n": 16, "passes": 3, "time_limit_s": 1.5}
+QUICK: dict[str, Any] = {"n": 16, "passes": 3, "time_limit_s": 3.0}
 
 _SETTINGS = ("runtime", "threads", "device", "batch", "clock", "passes", "time_limit_s")
 

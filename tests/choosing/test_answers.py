@@ -324,3 +324,20 @@ def test_a_start_that_still_fits_saves_nodes() -> None:
             cold += flash.choose(problem, minimize="loss", where=where).nodes
             warm += flash.choose(problem, minimize="loss", where=where, start=first).nodes
     assert warm < 0.8 * cold
+
+
+def test_wide_numbers_of_which_conditions_leave_small_ones() -> None:
+    """A column of numbers of 17 digits and more, and groups that conditions fix."""
+    wide = {"x": 0.1234567890123456, "y": 0.0, "z": 3e-6}
+    problem = flash.ChoiceProblem.from_table(
+        {
+            f"g{i}": {name: {"loss": loss * (i + 1), "cost": 1} for name, loss in wide.items()}
+            for i in range(8)
+        }
+    )
+    for option in ("y", "z"):
+        fixed = [f'g{i} == "{option}"' for i in range(8)]
+        answer = flash.choose(problem, minimize="loss", where=["cost <= 9", *fixed])
+        assert answer.proven
+        assert answer.objective == pytest.approx(36 * wide[option], abs=0.0)
+        assert set(answer.choices.values()) == {option}

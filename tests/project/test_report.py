@@ -137,7 +137,7 @@ def test_json_of_a_program(tmp_path: Path) -> None:
         "nevergrad_peer": "nevergrad's NGOpt",
     }.items(),
 )
-def test_the_readme_says_what_the_peers_took(section: str, name: str) -> None:
+def test_the_tour_says_what_the_peers_took(section: str, name: str) -> None:
     """Whole calls and the solver alone, by processor time; what was reached, and by what."""
     from benchmarks.common.files import RESULTS
     from benchmarks.report.sections.peers import least
@@ -145,7 +145,7 @@ def test_the_readme_says_what_the_peers_took(section: str, name: str) -> None:
     summary = json.loads((RESULTS / f"{section}.json").read_text())["told"]["summary"]
     (line,) = [
         one
-        for one in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+        for one in (ROOT / "docs" / "tour.md").read_text(encoding="utf-8").splitlines()
         if one.startswith(f"| {name}")
     ]
     _, _, reached, whole, alone, _ = (cell.strip() for cell in line.split("|"))

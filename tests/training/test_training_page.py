@@ -47,7 +47,7 @@ def test_every_command_of_the_page_is_read() -> None:
     text = PAGE.read_text(encoding="utf-8")
     lines = [line.split() for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
              for line in block.splitlines()]  # fmt: skip
-    assert len(lines) == 7
+    assert len(lines) == 9
     for line in lines:
         assert line[0] == "flash"
         read(line[1], line[2:])

@@ -89,7 +89,15 @@ class Attention(nn.Module):
         """Return queries or keys turned by their positions."""
         half = self.head_dim // 2
         turned = torch.cat([-x[..., half:], x[..., :half]], -1)
-        return x * self.cos + turned * self.sin
+        tokens, most = x.shape[-2], len(self.cos)
+        if tokens == most:
+            return x * self.cos + turned * self.sin
+        if tokens > most:
+            raise ValueError(
+                f"{tokens} tokens, of which this module has positions for {most}: make its space "
+                f"with sequence={tokens}"
+            )
+        return x * self.cos[:tokens] + turned * self.sin[:tokens]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return tokens of the same shape."""

@@ -301,3 +301,23 @@ def test_a_config_with_numbers_beside_it_is_read_back() -> None:
     assert again.decode(0).params == space.decode(0).params > Decoder(SMALL).decode(0).params
     less = {name: one for name, one in SMALL.items() if name != "vocab_size"}
     assert Decoder(less, vocab_size=96).size == Decoder(SMALL).size
+
+
+def test_a_module_reads_fewer_tokens_than_it_has_positions_for() -> None:
+    config = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "intermediate_size": 48,
+        "vocab_size": 40,
+    }
+    torch = pytest.importorskip("torch")
+    space = flash.Decoder(config, ffn=[1.0], kv_heads=[2], sequence=12)
+    module: Any = space.decode(0).to_torch(seed=0)
+    tokens = torch.arange(12)[None]
+    with torch.no_grad():
+        # tokens see only those before them: the first of many are as if they were alone
+        torch.testing.assert_close(module(tokens[:, :7]), module(tokens)[:, :7])
+    with pytest.raises(ValueError, match=r"13 tokens.*positions for 12.*sequence=13"):
+        module(torch.arange(13)[None])

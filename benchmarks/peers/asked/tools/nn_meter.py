@@ -1,0 +1,11 @@
+"""nn-Meter: what it lists; its predictors are fetched when one is first asked."""
+
+import nn_meter
+
+DISTRIBUTION = "nn-meter"
+
+
+def look():
+    """Return the predictors that it knows."""
+    names = [one["name"] for one in nn_meter.list_latency_predictors()]
+    return f"lists {len(names)} predictors, fetched at first use: {', '.join(names)}"
