@@ -193,7 +193,7 @@ def highs(score: list[Any], weights: list[Any], limits: list[float]) -> tuple[fl
     sizes = [len(one) for one in score]
     count = sum(sizes)
     scale = max(float(np.abs(one).max()) for one in score)
-    model: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    model: Any = highspy.Highs()
     model.silent()
     for name, value in (
         *(("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 0.0), ("time_limit", LIMIT_S)),
