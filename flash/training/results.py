@@ -334,8 +334,9 @@ class TrainingResult(Record, Reported):
             lines.append(f"... and {len(order) - 25} more")
         spent = duration(sum(one.seconds for one in self.samples))
         noise = self.noise
+        trainings = "1 training" if len(self.samples) == 1 else f"{len(self.samples):,} trainings"
         lines.append(
-            f"{len(self.samples)} trainings, {spent} in all, kept in {self.folder}"
+            f"{trainings}, {spent} in all, kept in {self.folder}"
             + ("" if noise is None else f"; noise of accuracy {100 * noise:.2f} points")
         )
         with suppress(ArgumentError):  # they were not kept, or nothing is finished
