@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+KEPT = Path(__file__).with_name("emulated.json")  # what RESULTS.md shows of an emulated package
 PAPER_S = 3.0  # the paper's search on a Raspberry Pi 3B
 CLOCK_HZ = 1.2e9
 # Cycles per instruction, assumed: no Pi is at hand. The core issues up to two instructions a cycle,
@@ -273,6 +274,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.aarch64", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--root", help="an arm64 Debian root with flash installed (README.md)")
-    report = measure(parser.parse_args(arguments).root)
+    parser.add_argument("--keep", action="store_true", help=f"in {KEPT.name}, for RESULTS.md")
+    given = parser.parse_args(arguments)
+    if given.keep and given.root is None:
+        parser.error("--keep: only what was emulated is kept; give --root FOLDER too")
+    report = measure(given.root)
     print(json.dumps(report, indent=1))
+    if given.keep and "skipped" not in report:
+        KEPT.write_text(json.dumps(report, indent=1) + "\n", encoding="ascii")
     return int("skipped" in report)

@@ -10,10 +10,10 @@ of measured blocks of layer_table.json too:
 - "compile": processor time from nothing to tables, of this space and of mcunet's 108 pairs of
   width multiplier and resolution; what the first search adds to it, which leaves equal rows out;
   and of a search of a space and a target that are made anew, and are equal to those compiled.
-- "search": processor time of a whole call of `flash.search` once the space is compiled, under one,
-  two and three budgets: quantiles of what 200 random networks take. By NN-Degree, and by a
-  topology predictor fitted on 25 random networks whose accuracies are made up: they rise with
-  depth and with MACs.
+- "search": processor time (and wall time) of a whole call of `flash.search` once the space is
+  compiled, under one, two and three budgets: quantiles of what 200 random networks take. By
+  NN-Degree, and by a topology predictor fitted on 25 random networks whose accuracies are made up:
+  they rise with depth and with MACs.
 - "highs": the same problems by HiGHS to its proof, one binary for each row of a stage: all rows,
   or only those that no other betters in everything. A stage is one group of rows because its
   NN-Degree is no sum over its blocks: with 20 groups of blocks, and constraints for the depths,
@@ -32,14 +32,16 @@ import random
 import statistics
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
-from time import process_time
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import flash
 from benchmarks.common.files import write_json
+from benchmarks.common.timing import by_both_clocks
 from flash.base.names import Column
 from flash.problem.blocks import compile_blocks, peaks_of
 
@@ -59,15 +61,13 @@ def drawn(space: flash.BlockSpace, n: int, seed: int) -> list[flash.BlockNetwork
     return [space.decode(rng.randrange(space.size)) for _ in range(n)]
 
 
-def taken(call: Callable[[], Any], repeat: int = REPEAT) -> tuple[float, Any]:
-    """Return the median processor time of a call, and what it gave."""
+def taken(call: Callable[[], Any], name: str, repeat: int = REPEAT) -> tuple[dict[str, float], Any]:
+    """Return the median processor and wall time of a call, as `name`_s and `name`_wall_s, and what
+    it gave."""
     found = call()
-    times = []
-    for _ in range(repeat):
-        start = process_time()
-        found = call()
-        times.append(process_time() - start)
-    return statistics.median(times), found
+    (took,) = by_both_clocks([call], repeat, warm=0)
+    times = {f"{name}_s": took.cpu, f"{name}_wall_s": took.wall}
+    return {key: statistics.median(own) for key, own in times.items()}, found
 
 
 def costs(space: flash.BlockSpace, target: flash.Target, n: int, files: int) -> dict[str, int]:
@@ -193,7 +193,7 @@ def highs(score: list[Any], weights: list[Any], limits: list[float]) -> tuple[fl
     sizes = [len(one) for one in score]
     count = sum(sizes)
     scale = max(float(np.abs(one).max()) for one in score)
-    model: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    model: Any = highspy.Highs()
     model.silent()
     for name, value in (
         *(("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 0.0), ("time_limit", LIMIT_S)),
@@ -227,32 +227,38 @@ def searches(space: flash.BlockSpace, target: flash.Target) -> list[dict[str, An
     quantum = target.model("").links["quantum"][1]
     found = []
     for budgets in budgets_of(space, target):
-        spent, answer = taken(lambda given=budgets: flash.search(space, target, **given))
+        spent, answer = taken(partial(flash.search, space, target, **budgets), "search")
         by, predicted = taken(
-            lambda given=budgets: flash.search(space, target, predictor=predictor, **given)
+            partial(flash.search, space, target, predictor=predictor, **budgets), "by_predictor"
         )
         linear = Linear(problem, budgets, quantum)
+        clock = perf_counter()
         every, best = highs(linear.score, linear.weights, linear.limits)
+        every_wall = perf_counter() - clock
         start = process_time()
         kept = [undominated(s, w) for s, w in zip(linear.score, linear.weights, strict=True)]
         filtered = process_time() - start
+        clock = perf_counter()
         few, again = highs(
             [s[k] for s, k in zip(linear.score, kept, strict=True)],
             [w[:, k] for w, k in zip(linear.weights, kept, strict=True)],
             linear.limits,
         )
+        few_wall = perf_counter() - clock
         own = answer.nn_degree
         found.append(
             {
                 "budgets": budgets,
-                "search_s": spent,
+                **spent,
                 "proven": answer.proven,
                 "nn_degree": own,
-                "by_predictor_s": by,
+                **by,
                 "proven_by_predictor": predicted.proven,
                 "highs_s": every,
+                "highs_wall_s": every_wall,
                 "highs_nn_degree": None if best is None else best * 2.0**-36,
                 "highs_of_undominated_s": few,
+                "highs_of_undominated_wall_s": few_wall,
                 "filter_s": filtered,
                 "rows_undominated": [len(one) for one in kept],
                 "highs_of_undominated_nn_degree": None if again is None else again * 2.0**-36,

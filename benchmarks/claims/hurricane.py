@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 KEPT = Path(__file__).with_name("hurricane.json")
 SEEDS = 10
-BUDGETS = {"max_latency_ms": 4.0, "max_energy_mj": 0.04, "max_area_mm2": 70.0}
+BUDGETS: dict[str, Any] = {"max_latency_ms": 4.0, "max_energy_mj": 0.04, "max_area_mm2": 70.0}
 POOLS = (5, 16, 64, 256, 0)
 NUMERIC_EVALS = 2000
 
@@ -113,7 +113,7 @@ def searched(
     }  # fmt: skip
 
 
-def _told(found: SearchResult) -> dict[str, Any]:
+def _told(found: SearchResult[Any]) -> dict[str, Any]:
     return {"x": found.x, "score": found.accuracy, "evaluations": found.nfev}
 
 
@@ -204,6 +204,7 @@ def pools(folder: Path, seeds: int, kept: Callable[[Any], None]) -> dict[str, An
     for target in TARGETS:
         limit = limit_of(space, target)
         best = flash.search(space, target, max_latency_ms=limit)
+        assert best.objective is not None
         told: dict[str, Any] = {
             "max_latency_ms": limit, "optimum": best.objective, "status": best.status,
         }  # fmt: skip
@@ -369,8 +370,8 @@ def claims(told: dict[str, Any]) -> list[Claim]:
                 f"{label} {100 * statistics.fmean(gap):.2f} % ({used[label]:g})"
                 for label, gap in gaps.items()
             )
-            pairs = [a - b for a, b in zip(gaps["spos"], gaps["pool 0"], strict=True)]
-            mean, low, high = interval([100 * pair for pair in pairs])
+            apart = [a - b for a, b in zip(gaps["spos"], gaps["pool 0"], strict=True)]
+            mean, low, high = interval([100 * one for one in apart])
             found.append(
                 Claim(
                     f"the pool's size, thousands of numeric choices a layer ({name})",
@@ -378,7 +379,7 @@ def claims(told: dict[str, Any]) -> list[Claim]:
                     f"gap 1 - found / optimum, evaluations in brackets: {shown}; pools that fit "
                     f"the evaluations (0) are {mean:.2f} points nearer than SPOS",
                     (low, high),
-                    len(pairs),
+                    len(apart),
                     "shown: no claim of the paper"
                     if low > 0.0
                     else "not shown: no claim of the paper",

@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
 BASE = "cpu-x86"
 FITTED, BY_CHOICE, UNIFORM, CALIBRATED = 8, 60, 30, 25
-LAYERS = {"time_limit_s": 0.6, "passes": 3}
+LAYERS: dict[str, Any] = {"time_limit_s": 0.6, "passes": 3}
 BEFORE, AFTER, LOOPS = "before", "after", "loops"
-WHOLE = {"time_limit_s": 1.2, "passes": 12}
+WHOLE: dict[str, Any] = {"time_limit_s": 1.2, "passes": 12}
 
 
 def by_choice(space: flash.BlockSpace, n: int, seed: int) -> list[flash.BlockNetwork]:
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     space = flash.MobileNetV3()
     given.folder.mkdir(parents=True, exist_ok=True)
     tables = {BEFORE: blocks_measured(space, given.folder, BEFORE)}
-    sets = {
+    sets: dict[str, Any] = {
         "fitted": by_choice(space, FITTED, 41),
         "by choice": by_choice(space, BY_CHOICE, 42),
         "uniform": space.sample(UNIFORM, 43),

@@ -182,7 +182,7 @@ def measured(folder: Path, seed: int) -> list[dict[str, Any]]:
     """Return what each way loses, of each network and size, with one seed."""
     import torch
 
-    from flash.training.data import read
+    from flash.training.data import Images, read
     from flash.training.worker import scaled
 
     torch.set_num_threads(1)
@@ -191,6 +191,7 @@ def measured(folder: Path, seed: int) -> list[dict[str, Any]]:
         keep_weights=True, out=folder / f"train-{seed}",
     )  # fmt: skip
     images = read("digits", None, HALF, seed)
+    assert isinstance(images, Images)  # digits come as arrays
     told = images.statistics()
     x, y = torch.from_numpy(scaled(images.train_x, 8, told)), torch.from_numpy(images.train_y)
     judged = torch.from_numpy(scaled(images.test_x, 8, told)), torch.from_numpy(images.test_y)

@@ -207,7 +207,7 @@ def _joined(efforts: Sequence[Efforts]) -> Efforts:
 
 
 def timed_search(
-    space: Any, target: str, repeats: int | None = None, **budgets: float
+    space: Any, target: str, repeats: int | None = None, **budgets: Any
 ) -> tuple[list[float], Any]:
     """Return the processor seconds of FLASH's whole call, without training, several times, and its
     answer."""

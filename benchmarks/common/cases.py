@@ -92,7 +92,7 @@ def query_of(budgets: dict[str, float]) -> Query:
     return Query([budgets.get(metric, INF) for metric in METRICS])
 
 
-def keywords(budgets: dict[str, float]) -> dict[str, float]:
+def keywords(budgets: dict[str, float]) -> dict[str, Any]:
     """Return budgets as `flash.search` takes them."""
     return {f"max_{cost}": value for cost, value in budgets.items()}
 

@@ -52,7 +52,8 @@ def measured_cpu(data: str, column: str) -> tuple[list[Net], dict[str, list[floa
 
 def simulated_rram(data: str, stem: str) -> tuple[list[Net], dict[str, list[float]], str]:
     """Return NeuroSim's networks without mobilenetv2, and what it says of them."""
-    nets, y = [], {"latency_ms": [], "energy_mj": [], "area_mm2": []}
+    nets: list[Net] = []
+    y: dict[str, list[float]] = {"latency_ms": [], "energy_mj": [], "area_mm2": []}
     layers: dict[str, list[dict[str, str]]] = {}
     for row in read_table(data, stem + "_layers"):
         layers.setdefault(row["name"], []).append(row)
@@ -110,11 +111,11 @@ def draw(
 ) -> dict[str, tuple[float, float, float, float]]:
     """Return for each metric of the held-out networks: MAPE, worst, coverage, half width (%)."""
     inside, outside = np.flatnonzero(use), np.flatnonzero(~use)
-    values = {m: [column[i] for i in inside] for m, column in y.items()}
+    values: dict[str, Any] = {m: [column[i] for i in inside] for m, column in y.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CalibrationWarning)
         target = flash.calibrate(base, [nets[i] for i in inside], prior="none", **values)
-    result = {}
+    result: dict[str, Any] = {}
     for metric, column in y.items():
         errors, covered, widths = [], [], []
         for i in outside:

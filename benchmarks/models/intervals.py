@@ -287,7 +287,7 @@ def parts(data: str, draws: int, networks: int, seed: int) -> dict[str, Callable
     """Return all sets by name, to be judged when called."""
     found: dict[str, Callable[[], list[Line]]] = {}
     for one in sets(data):
-        found[f"calibrated: {one.name}"] = lambda one=one: fresh(one, draws)  # type: ignore[misc]
+        found[f"calibrated: {one.name}"] = lambda one=one: fresh(one, draws)
     folder = Path(data)
     if (folder / "accuracy" / "nb201_tss_accuracy.csv.gz").exists():
         found["shipped: devices"] = lambda: shipped(data, networks, seed)

@@ -28,7 +28,8 @@ def imgclsmob(model: str, classes: int = 10) -> Network | None:
     if re.fullmatch(r"WRN-\d+-\d+", name):
         return _wide(numbers[0], numbers[1], classes)
     if name.startswith("ResNeXt-"):
-        return _resnext(*numbers, classes)
+        depth, cardinality, width = numbers
+        return _resnext(depth, cardinality, width, classes)
     if name.startswith("DenseNet-"):
         return _densenet(numbers[0], numbers[1], name.startswith("DenseNet-BC"), classes)
     if name.startswith("PyramidNet-"):

@@ -63,7 +63,7 @@ def pymoo(problem: PeerProblem, seen: Seen, size: int, seed: int) -> None:
     from pymoo.operators.sampling.rnd import IntegerRandomSampling
     from pymoo.optimize import minimize
 
-    class Rows(Problem):  # type: ignore[misc]
+    class Rows(Problem):
         def __init__(self) -> None:
             low, high = np.array(problem.bounds).T
             super().__init__(n_var=len(low), n_obj=len(seen.which), xl=low, xu=high, vtype=int)
@@ -71,7 +71,7 @@ def pymoo(problem: PeerProblem, seen: Seen, size: int, seed: int) -> None:
         def _evaluate(self, x: Any, out: dict[str, Any], *_: Any, **__: Any) -> None:
             out["F"] = seen.add(problem.metrics(np.asarray(x, dtype=np.int64)))
 
-    class Until(Termination):  # type: ignore[misc]
+    class Until(Termination):
         def _update(self, algorithm: Any) -> float:
             return 1.0 if seen.done else 0.0
 

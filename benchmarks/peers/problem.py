@@ -129,6 +129,7 @@ class PeerProblem:
         search = Search(self.tables, Query(maximum))
         if search.offer(int(variants[0]), [int(r) for r in rows[0]]) < 0:
             return -float("inf")
+        assert search.best is not None
         return float(search.best[2])
 
 

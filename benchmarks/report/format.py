@@ -43,6 +43,13 @@ def both(row: Mapping[str, Any], key: str, cpu: str | None = None) -> str:
     return f"{'-' if used is None else ms(used)} ({ms(wall)})"
 
 
+def beside(row: Mapping[str, Any], cpu: str, wall: str, scale: float = 1e3) -> str:
+    """Return a processor time, in milliseconds where it was kept in seconds, with the wall time in
+    brackets; a dash where one was not measured."""
+    shown = [None if row.get(key) is None else f"{scale * row[key]:.3g}" for key in (cpu, wall)]
+    return "{} ({})".format(*(one or "-" for one in shown))
+
+
 def preferred(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[list[float], str]:
     """Return the processor times of all rows, or the wall times where one has no other; and which
     they are, in words."""
@@ -57,8 +64,8 @@ def middle(rows: Sequence[Mapping[str, Any]], key: str) -> dict[str, float]:
     nothing where a row has none."""
     found = {}
     for name in (key, f"{key}_cpu"):
-        values = [row.get(name) for row in rows]
-        if values and all(one is not None for one in values):
+        values = [row[name] for row in rows if row.get(name) is not None]
+        if values and len(values) == len(rows):
             found[name] = float(statistics.median(values))
     return found
 

@@ -12,7 +12,8 @@ One of the two may be a file: the answers of another machine, as `python answers
 --searches 50 ... > FILE` wrote them there, given the same numbers as here.
 
 flash explains why nothing is feasible for half a second at most: where an answer took as long as
-that, `least` and `message` hang on the clock, and are not compared.
+that, `least`, `message`, `conflicts`, `remedies` and `binding` hang on the clock, and are not
+compared.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ COUNTS = {"searches": 500, "fronts": 100, "sweeps": 100, "codesigns": 50}
 SHOWN = 5  # differences of one answer
 ABSENT = "(absent)"
 PATIENCE_S = 0.5
-EXPLAINS = re.compile(r"(^|\.)(least|message)\b")
+EXPLAINS = re.compile(r"(^|\.)(least|message|conflicts|remedies|binding)\b")
 
 
 def ask(folders: Sequence[Path], words: Sequence[str]) -> list[Answers]:

@@ -30,6 +30,7 @@ DESIGNS = ("fpga-zu3eg", "fpga-zu9eg", "fpga-z7020", "fpga-zu7ev", "fpga-k26", "
 ANSWERS = {"SearchResult", "ParetoFront", "SweepResult"}  # a FleetResult is a list of results
 TIMES = {"elapsed_s", "spent_s"}
 LISTED = 256  # elements of an array; of a longer one a digest
+KEPT: list[Path] = []  # the folder of fitted predictors, where one is given
 SAMPLED = 20  # of sequences that make their elements when asked
 
 
@@ -158,7 +159,14 @@ def predictor_of(random: Random, space: flash.SearchSpace) -> Any:
     degrees = [flash.nn_degree(net) for net in nets]
     top = max(degrees)
     accuracies = [0.5 + 0.4 * d / top + random.uniform(-0.03, 0.03) for d in degrees]
-    return flash.AccuracyPredictor.fit(nets, accuracies, random.choice(("topology", "nn-degree")))
+    form = random.choice(("topology", "nn-degree"))
+    if not KEPT:
+        return flash.AccuracyPredictor.fit(nets, accuracies, form)
+    name = hashlib.sha256(repr((space.family, accuracies, form)).encode()).hexdigest()[:16]
+    path = KEPT[0] / f"{name}.json"
+    if not path.exists():
+        flash.AccuracyPredictor.fit(nets, accuracies, form).to_json(path)
+    return flash.AccuracyPredictor.load(path)
 
 
 def product_of(random: Random, target: str) -> dict[str, float]:
@@ -281,7 +289,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     for kind in KINDS:
         parser.add_argument(f"--{kind}", type=int, required=True)
+    parser.add_argument(
+        "--predictors",
+        type=Path,
+        help="folder: fitted predictors are kept in it, and read where they are; a fit hangs on "
+        "the BLAS of its machine in its last bits",
+    )
     given = vars(parser.parse_args())
+    if given["predictors"]:
+        given["predictors"].mkdir(exist_ok=True)
+        KEPT.append(given["predictors"])
     warnings.simplefilter("ignore")
     for line in lines(given, given["seed"]):
         sys.stdout.write(json.dumps(line) + "\n")

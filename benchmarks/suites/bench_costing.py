@@ -41,7 +41,7 @@ def lines() -> Iterator[dict[str, Any]]:
     """Yield a line for each network and target."""
     for name in MODELS:
         net = Network.from_torch(torch_models.imagenet(name), SHAPE)
-        listing = least_us(lambda net=net: Charged(net), 5)  # type: ignore[misc]
+        listing = least_us(lambda net=net: Charged(net), 5)
         for which in TARGETS:
             target = Target.load(which)
             target.cost(net)  # compiles the model
@@ -59,7 +59,7 @@ def lines() -> Iterator[dict[str, Any]]:
                 "layers": len(net),
                 "target": which,
                 "first_us": least_us(first),
-                "again_us": least_us(lambda net=net, t=target: t.cost(net)),  # type: ignore[misc]
+                "again_us": least_us(lambda net=net, t=target: t.cost(net)),
                 "with_layers_and_flags_us": least_us(whole, 5),
                 "operations_us": listing,
             }

@@ -41,6 +41,7 @@ def test_enumeration(benchmark: Any, quick: bool) -> None:
     for budgets, (best, seconds, cpu_s) in zip(chosen, answers, strict=True):
         result = flash.search(space, "rram", **keywords(budgets))
         variant, own, objective, metrics = best
+        assert result.x is not None
         index = space.index(result.x)
         flat = row_of(space, variant, own)
         equal = (

@@ -73,9 +73,9 @@ def plain_tables(problem: Any) -> Any:
     """Tables of the additive target's score, latency and energy, without classes."""
     from flash._core.tables.tables import Tables
 
-    variants = []
+    variants: list[Any] = []
     for v, sizes in enumerate(problem.tables.rows):
-        cells = []
+        cells: list[Any] = []
         for c in range(len(sizes)):
             columns = {k: problem.tables.column(v, c, k) for k in (SCORE, LATENCY, ENERGY)}
             cells.append((1, {k: np.frombuffer(data) for k, data in columns.items()}, {}))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-BUDGETS = {"max_latency_ms": 20.0}
+BUDGETS: dict[str, Any] = {"max_latency_ms": 20.0}
 
 
 def arrays(data: dict[str, Any]) -> Any:

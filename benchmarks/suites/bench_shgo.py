@@ -35,6 +35,7 @@ def compare(tables: Any, query: Query, product: bool = False) -> dict[str, Any]:
     explore(certified, 0)
     certified.prove()
     assert not certified.stopped
+    assert certified.best is not None
     optimum = certified.best[2]
     search = Search(tables, query)
     explore(search, 0)

@@ -100,7 +100,10 @@ def test_histograms(benchmark: Any, quick: bool) -> None:
     from flash._core.sweep.stream import metric_ranges
 
     low, high = metric_ranges(problem.tables)
-    per_bin = np.array([64 / (b - a) if b > a else 0.0 for a, b in zip(low, high, strict=True)])
+    per_bin: Any = np.array(
+        [64 / (b - a) if b > a else 0.0 for a, b in zip(low, high, strict=True)]
+    )
+    least: Any = np.array(low)
     outer, inner = sweep.outer_sizes(problem.tables)[1]
     step = (2_000_000 if quick else 50_000_000) // inner
 
@@ -113,7 +116,7 @@ def test_histograms(benchmark: Any, quick: bool) -> None:
             outer // 3 + step,
             top=TOP,
             bins=64,
-            low=np.array(low),
+            low=least,
             per_bin=per_bin,
         )
 

@@ -26,7 +26,8 @@ PRODUCT = {"accuracy": 1.0, "latency_ms": -0.7, "energy_mj": -0.3, "area_mm2": -
 def test_whole_space(benchmark: Any, case: str, quick: bool) -> None:
     """All of 110,578,630,656 configurations under three budgets, on all processors."""
     space: Any = flash.DenseNet(depths=flash.Range(5, 12)) if quick else as_space("densenet")
-    target, given = "rram", {}
+    target = "rram"
+    given: dict[str, Any] = {}
     if case == "additive":
         target = "cpu-x86"
         limits = additive()[1]

@@ -39,8 +39,10 @@ def trained() -> list[tuple[flash.Architecture, float, float]]:
         ]
         arch = flash.Architecture("densenet", cells, resolution=data["resolution"])
         runs = one["trainings"]
-        means = [float(np.mean([run[what] for run in runs])) for what in ("accuracy", "cpu_s")]
-        found.append((arch, *means))
+        accuracy, seconds = (
+            float(np.mean([run[what] for run in runs])) for what in ("accuracy", "cpu_s")
+        )
+        found.append((arch, accuracy, seconds))
     return found
 
 

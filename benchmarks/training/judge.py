@@ -128,7 +128,7 @@ def cells_sum(arch: flash.Architecture) -> list[float]:
 def _fitted(networks: list[flash.Architecture], y: Array) -> flash.AccuracyPredictor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return flash.AccuracyPredictor.fit(networks, y, kind="topology")
+        return flash.AccuracyPredictor.fit(networks, list(y), kind="topology")
 
 
 def topology(fitted: list[flash.Architecture], y: Array, judged: list[flash.Architecture]) -> Array:

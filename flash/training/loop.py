@@ -184,16 +184,22 @@ def fit(
 
 
 def optimizer_for(module: Any, recipe: Recipe) -> Any:
-    import torch
-
+    """Return the optimizer of a module's parameters; biases and norms do not decay."""
     decayed = [one for one in module.parameters() if one.ndim > 1]
     plain = [one for one in module.parameters() if one.ndim <= 1]
     groups = [
         {"params": decayed, "weight_decay": recipe.weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
-    return torch.optim.SGD(
-        [group for group in groups if group["params"]],
+    groups = [group for group in groups if group["params"]]
+    if all(one.device.type == "cpu" for one in module.parameters()):
+        from .momentum import Momentum
+
+        return Momentum(groups, recipe.learning_rate, recipe.momentum)
+    import torch
+
+    return torch.optim.SGD(  # which moves all parameters by a few calls of the device
+        groups,
         lr=recipe.learning_rate,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,

@@ -303,7 +303,7 @@ class TrainingResult(Record, Reported):
     def _line(self) -> str:
         if not self.samples:
             return "nothing is finished"
-        return f"{len(self):,} trainings, the best {100 * self.best.accuracy:.2f} %"
+        return f"{_counted(len(self))}, the best {100 * self.best.accuracy:.2f} %"
 
     def _title(self) -> str:
         return f"trainings in {self.folder}"
@@ -335,12 +335,16 @@ class TrainingResult(Record, Reported):
         spent = duration(sum(one.seconds for one in self.samples))
         noise = self.noise
         lines.append(
-            f"{len(self.samples)} trainings, {spent} in all, kept in {self.folder}"
+            f"{_counted(len(self))}, {spent} in all, kept in {self.folder}"
             + ("" if noise is None else f"; noise of accuracy {100 * noise:.2f} points")
         )
         with suppress(ArgumentError):  # they were not kept, or nothing is finished
             lines.append(f"weights of the best: {self.weights()}")
         return lines
+
+
+def _counted(trainings: int) -> str:
+    return f"{trainings:,} training{'' if trainings == 1 else 's'}"
 
 
 def _columns(arch: Any) -> list[str]:

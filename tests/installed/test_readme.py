@@ -127,7 +127,7 @@ def test_its_links_lead_somewhere() -> None:
 
 def test_two_commands() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in ("search", "test", "bench"):
+    for target in ("search", "test", "docs", "bench"):
         assert f"make {target}" in README
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 

@@ -112,3 +112,38 @@ def test_whose_a_threshold_is() -> None:
     text = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
     assert "| claim | required | whose | measured | verdict |" in text
     assert not re.search(r"\]\(/", text)
+
+
+def test_what_was_emulated_stands_beside_what_was_counted() -> None:
+    from benchmarks.report.sections.aarch64 import SECTION
+
+    counted = {
+        "instructions": {"fresh": 4_000},
+        "cpi": {"central": 1.5},
+        "pi3b_s": {"central": 0.1},
+        "pi3b_with_kernel_s": {"central": 0.14},
+        "paper_s": 3.0,
+    }
+    emulated = {
+        **counted,
+        "instructions": {"fresh": 3_000},
+        "equal_results": 7,
+        "host_simd": "avx512",
+        "build": {"version": "0.2.0", "compiler": "gcc 12"},
+    }
+    assert SECTION.write({}, []) == SECTION.write({"aarch64": {"skipped": "no"}}, []) == ""
+    alone = SECTION.write({"aarch64": counted}, [])
+    assert "4,000" in alone
+    assert "emulated" not in alone
+    text = SECTION.write({"aarch64": counted, "emulated": {"aarch64": emulated}}, [])
+    assert text.startswith(alone)
+    assert "flash 0.2.0, gcc 12; 7 searches with the same bits as here (avx512)" in text
+    assert "3,000" in text
+
+
+def test_a_dash_where_one_clock_was_not_read() -> None:
+    from benchmarks.report.format import beside
+
+    assert beside({"cpu": 0.001, "wall": 0.002}, "cpu", "wall") == "1 (2)"
+    assert beside({"wall": 0.002}, "cpu", "wall") == "- (2)"
+    assert beside({"cpu": 1.0}, "cpu", "wall", 1.0) == "1 (-)"

@@ -11,6 +11,7 @@ import pytest
 
 import flash
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError
+from flash.training.results import TrainingResult
 
 if TYPE_CHECKING:
     from twins.processes import Run
@@ -111,9 +112,9 @@ def test_from_a_folder_to_a_trained_network(cli: Run, tmp_path: Path) -> None:
     assert "images of 16 x 16, 3 classes" in shown
     told = cli("train", "best.json", "--images", "photos", "--epochs", "2", "--out", "trained",
                "--quiet")  # fmt: skip
-    assert "1 trainings" in told.stdout
+    assert "1 training, " in told.stdout
     result = flash.SearchResult.from_json(tmp_path / "best.json")
-    trained = flash.training.TrainingResult.load(tmp_path / "trained")
+    trained = TrainingResult.load(tmp_path / "trained")
     assert trained.architectures == [result.architecture]
     assert "weights of the best: trained/weights/" in told.stdout
     assert "best.onnx: densenet" in cli("export", "trained", "--onnx", "best.onnx").stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ import numpy as np  # noqa: E402
 import flash  # noqa: E402
 from flash.errors import ArgumentError, ArgumentTypeError, FormatError  # noqa: E402
 from flash.training import Recipe  # noqa: E402
+from flash.training import data as training_data  # noqa: E402
 from flash.training.data import read  # noqa: E402
 from flash.training.design import covering  # noqa: E402
 from flash.training.loop import augmented  # noqa: E402
@@ -217,3 +219,35 @@ def test_progress_is_told_on_standard_error(
         for event in events:
             seen.take(event)
     assert "network 3: accuracy 0.5000, 1.2 s" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("installed", [True, False])
+def test_digits_are_those_of_scikit_learn(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read from its file; and asked of the package, where the file lies elsewhere."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    if not installed:
+        monkeypatch.setattr(training_data, "_installed", lambda *_: None)
+    images, labels = training_data._digits()
+    wanted = datasets.load_digits()
+    assert (images.dtype, labels.dtype) == (np.float32, np.int64)
+    np.testing.assert_array_equal(images, wanted.images)
+    np.testing.assert_array_equal(labels, wanted.target)
+
+
+@pytest.mark.processes
+def test_digits_need_no_import_of_scikit_learn(python: Any) -> None:
+    pytest.importorskip("sklearn")
+    code = """
+import sys
+from flash.training.data import _digits
+_digits()
+print(sorted({name.partition('.')[0] for name in sys.modules} & {"sklearn", "scipy", "torch"}))
+"""
+    assert python("-c", code).stdout == "[]\n"
+
+
+def test_digits_without_scikit_learn_name_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(flash.errors.MissingExtraError, match="scikit-learn"):
+        training_data._digits()

@@ -192,8 +192,8 @@ def kill(name: str, kills: int, seed: int = SEED) -> int:
 def _import(name: str) -> None:
     """Load what the job needs, once: each child has it then, and is killed at its work."""
     heavy = {
-        "train": ["torch", "sklearn.datasets"],
-        "train_supernet": ["torch", "sklearn.datasets"],
+        "train": ["torch"],
+        "train_supernet": ["torch"],
         "calibrate": ["torch", "onnxruntime"],
     }
     for module in ("flash.evaluators.by_function", *heavy.get(name, ())):

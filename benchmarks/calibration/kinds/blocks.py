@@ -106,7 +106,7 @@ def bottleneck(
     return Residual(nn.Sequential(*parts), shortcut, "relu")
 
 
-def basic(into: int, out: int, stride: int = 1, norm: str = "batch", act: str = "relu"):
+def basic(into: int, out: int, stride: int = 1, norm: str = "batch", act: str = "relu") -> Any:
     """A residual block of two 3x3."""
     body = nn.Sequential(
         ConvNorm(into, out, 3, stride, norm=norm, act=act),

@@ -135,7 +135,7 @@ def modern(
     depths: Sequence[int],
     kernel: int = 7,
     **more: Any,
-):
+) -> Any:
     """Blocks of a wide depthwise kernel and two linear layers."""
     parts: list[nn.Module] = [nn.Conv2d(3, widths[0], patch, patch), b.ChannelNorm(widths[0])]
     before = widths[0]
@@ -167,7 +167,7 @@ def mixing(width: int, depth: int, kernel: int, patch: int) -> nn.Module:
 
 def seeing(
     side: int, patch: int, width: int, heads: int, depth: int, token: bool = False, **more: Any
-):
+) -> Any:
     """A vision transformer."""
     rows = [b.Block(width, heads, **more) for _ in range(depth)]
     which = "first" if token else "mean"

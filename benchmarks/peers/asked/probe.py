@@ -8,6 +8,8 @@ is better or that there is none, what it says in words); and, if it finds trade-
 which returns what there is in words.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import json
 import platform
@@ -16,31 +18,37 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Any
 
 LATER = 9  # calls after the first
 
 
-def timed(call):
+def timed(call: Any) -> tuple[Any, float, float]:
     """Return what a call returns, its wall time and its processor time."""
     start, used = perf_counter(), process_time()
     told = call()
     return told, perf_counter() - start, process_time() - used
 
 
-def load(path):
+def load(path: str) -> Any:
     """Import a tool's file, and with it the tool."""
     spec = importlib.util.spec_from_file_location("tool", path)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def main(path, problems, out):
+def main(path: str, problems: str, out: str) -> None:
     """Time the import, the first call and later ones; ask what cannot be met, and for a front."""
     problem, hopeless = json.loads(Path(problems).read_text())
     tool, import_s, import_cpu = timed(lambda: load(path))
     if hasattr(tool, "look"):
-        told = {"version": version(tool.DISTRIBUTION), "python": platform.python_version()}
+        told: dict[str, Any] = {
+            "version": version(tool.DISTRIBUTION),
+            "python": platform.python_version(),
+        }
         Path(out).write_text(json.dumps({**told, "looked": tool.look()}))
         return
     first, first_s, first_cpu = timed(lambda: tool.solve(problem, 0))

@@ -107,12 +107,14 @@ def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 "proven": sum(row["solvers"]["flash"]["proven"] for row in own),
                 "away": max(map(away, own)),
                 "median_s": statistics.median(times),
+                **_walls([row["solvers"]["flash"] for row in own]),
                 "slowest_s": max(times),
                 "peers": {
                     peer: {
                         "n": len(each),
                         "proven": sum(one["proven"] for one in each),
                         "median_s": statistics.median(one["seconds"] for one in each),
+                        **_walls(each),
                     }
                     for peer, each in peers.items()
                     if each
@@ -124,6 +126,17 @@ def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _walls(each: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Return the median wall time, where all have one."""
+    walls = [one["wall_s"] for one in each if "wall_s" in one]
+    return {"wall_s": statistics.median(walls)} if len(walls) == len(each) else {}
+
+
+def _beside(one: dict[str, Any]) -> str:
+    wall = one.get("wall_s")
+    return f"{_ms(one['median_s'])} ({'-' if wall is None else _ms(wall)})"
 
 
 def losses(rows: Sequence[Row]) -> list[tuple[str, float, bool]]:
@@ -156,9 +169,9 @@ def told_text(told: dict[str, Any]) -> str:
                     f"{peers[name]['proven']} of {peers[name]['n']}" if name in peers else "-"
                     for name in FASTER_OF
                 ),
-                _ms(one["median_s"]),
+                _beside(one),
                 _ms(one["slowest_s"]),
-                *(_ms(peers[name]["median_s"]) if name in peers else "-" for name in FASTER_OF),
+                *(_beside(peers[name]) if name in peers else "-" for name in FASTER_OF),
                 _times(one["ratio"]),
                 _times(one["least"]),
                 one["slower"],
@@ -170,10 +183,10 @@ def told_text(told: dict[str, Any]) -> str:
         "flash proves",
         "HiGHS",
         "CP-SAT",
-        "flash, ms",
+        "flash, ms (wall)",
         "its slowest",
-        "HiGHS, ms",
-        "CP-SAT, ms",
+        "HiGHS, ms (wall)",
+        "CP-SAT, ms (wall)",
         "ratio to the faster",
         "least",
         "a peer is faster",

@@ -37,7 +37,7 @@ class Listed(NetworkSpace[Any]):
 
     def __init__(self, problem: Problem, made: Callable[[int], Any]) -> None:
         self.problem, self.made = problem, made
-        self.family: str = problem.name  # type: ignore[misc]
+        self.family: str = problem.name
         self.lengths: tuple[int, ...] = problem.lengths
         self.ordered: tuple[bool, ...] = problem.ordered
         self.variables: tuple[str, ...] = tuple([f"v{'x' * k}" for k in range(len(self.lengths))])

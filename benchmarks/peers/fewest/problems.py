@@ -231,11 +231,11 @@ def _zoo(name: str, column: str) -> Callable[[Path], Problem | None]:
             numbers.append([np.log(v) for v in (found[0], widest, 1.0 + extra, groups)])
         accuracy = np.array([1.0 - float(row[column]) / 100.0 for row in known])
         labels = [row["model"] for row in known]
-        found = _listed(name, labels, np.array(kinds), np.array(numbers), accuracy, FEW)
+        problem = _listed(name, labels, np.array(kinds), np.array(numbers), accuracy, FEW)
         if column != "err_cifar10":
             errors = [float(row["err_cifar10"] or "nan") for row in known]
-            found.others["cifar10"] = 1.0 - np.array(errors) / 100.0
-        return found
+            problem.others["cifar10"] = 1.0 - np.array(errors) / 100.0
+        return problem
 
     return made
 

@@ -38,7 +38,8 @@ def _searches(found: Mapping[str, Any]) -> str:
     equal, compiled = found["equal"], found["compile_s"]
     text = (
         "`mobilenet-v3`, 2.2e19 networks, by `python -m benchmarks.claims.blocks`: whole calls, "
-        "warm, processor time, range over four budgets each; HiGHS on the same tables, to gap 0, "
+        "warm, processor time and in brackets wall time (a dash: not measured then), range over "
+        "four budgets each; HiGHS on the same tables, to gap 0, "
         "all rows of the five stages or only those that no other betters (finding them takes a "
         "further 0.2 s in Python). Compiling is not counted for flash, and building its model is "
         "for HiGHS. "
@@ -58,15 +59,24 @@ def _searches(found: Mapping[str, Any]) -> str:
 
 
 def _range(some: list[Mapping[str, Any]], key: str) -> str:
-    low, high = (1e3 * pick(one[key] for one in some) for pick in (min, max))
-    return f"{low:.3g} to {high:.3g}"
+    found = []
+    for name in (key, _wall(key)):
+        values = [1e3 * one[name] for one in some if name in one]
+        found.append(f"{min(values):.3g} to {max(values):.3g}" if values else "-")
+    return f"{found[0]} ({found[1]})"
+
+
+def _wall(key: str) -> str:
+    """Return the name of the wall time beside a processor time."""
+    return f"{key.removesuffix('_s')}_wall_s"
 
 
 def _decoders(found: list[Mapping[str, Any]]) -> str:
     text = (
         "One block for each layer from a table of drawn scores, under two and three budgets of "
         "latency, weights and key-value cache: `python -m benchmarks.claims.decoders`. Least, "
-        "median and greatest processor time; HiGHS to gap 0, stopped after 20 s.\n\n"
+        "median and greatest processor time, in brackets wall time (a dash: not measured then); "
+        "HiGHS to gap 0, stopped after 20 s.\n\n"
     )
     rows = []
     for name in dict.fromkeys(one["parent"] for one in found):
@@ -89,8 +99,12 @@ def _decoders(found: list[Mapping[str, Any]]) -> str:
 
 
 def _spread(some: list[Mapping[str, Any]], key: str) -> str:
-    values = sorted(1e3 * one[key] for one in some)
-    return " / ".join(f"{one:.3g}" for one in (values[0], median(values), values[-1]))
+    found = []
+    for name in (key, _wall(key)):
+        values = sorted(1e3 * one[name] for one in some if name in one)
+        ends = (values[0], median(values), values[-1]) if values else ()
+        found.append(" / ".join(f"{one:.3g}" for one in ends) or "-")
+    return f"{found[0]} ({found[1]})"
 
 
 def _layer_table(found: Mapping[str, Any]) -> str:

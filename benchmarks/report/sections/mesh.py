@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.common.files import HERE
-from benchmarks.report.format import percent, table
+from benchmarks.report.format import beside, percent, table
 from benchmarks.report.section import Section
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ def write(told: Told, pictures: Iterable[str]) -> str:
     searches = [
         (
             *(one["space"], f"{one['budget']:g} ms", f"{one['networks']:.3g}", one["status"]),
-            *(f"{one['ms']:.2f} ms", one["nodes"], one["evaluations"], f"{one['bus_ms']:.2f} ms"),
+            beside(one, "ms", "ms_wall", 1.0),
+            one["nodes"],
+            one["evaluations"],
+            beside(one, "bus_ms", "bus_ms_wall", 1.0),
         )
         for one in found["searches"]
     ]
@@ -56,8 +59,9 @@ def write(told: Told, pictures: Iterable[str]) -> str:
             "## A mesh of tiles\n",
             HOW,
             table(head, rows),
-            "Searches, tables and proof with them, processor time, the least of many; beside them "
-            "the same budget on the bus of rram.\n",
+            "Searches, tables and proof with them, milliseconds of processor time, the least of "
+            "many, in brackets by the clock (a dash: not measured then); beside them the same "
+            "budget on the bus of rram.\n",
             table(
                 ("space", "budget", "networks", "status", "time", "nodes", "evaluations", "bus"),
                 searches,

@@ -1,18 +1,22 @@
 """OR-tools CP-SAT, a Puzzle-like flow: exactly one Boolean a group, one worker."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from ortools.sat.python import cp_model
 
 DISTRIBUTION = "ortools"
 
 
-def solve(problem, seed):
+def solve(problem: Any, seed: int) -> tuple[list[int] | None, bool, str]:
     """Build the model, solve it, read the answer."""
     model = cp_model.CpModel()
     picks = [[model.new_bool_var("") for _ in row] for row in problem["values"]]
     for group in picks:
         model.add_exactly_one(group)
 
-    def total(table):
+    def total(table: Any) -> Any:
         pairs = zip(picks, table, strict=True)
         return sum(
             number * pick for group, row in pairs for pick, number in zip(group, row, strict=True)

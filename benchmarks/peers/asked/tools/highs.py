@@ -1,11 +1,15 @@
 """HiGHS through highspy, a Puzzle-like flow: a binary variable an option, gap 0, one thread."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import highspy
 
 DISTRIBUTION = "highspy"
 
 
-def solve(problem, seed):
+def solve(problem: Any, seed: int) -> tuple[list[int] | None, bool, str]:
     """Build the model, solve it, read the answer."""
     solver = highspy.Highs()
     solver.silent()
@@ -16,7 +20,7 @@ def solve(problem, seed):
     for group in picks:
         solver.addConstr(sum(group) == 1)
 
-    def total(table):
+    def total(table: Any) -> Any:
         pairs = zip(picks, table, strict=True)
         return sum(
             number * pick for group, row in pairs for pick, number in zip(group, row, strict=True)

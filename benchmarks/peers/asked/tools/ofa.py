@@ -1,11 +1,13 @@
 """once-for-all: whether its networks can be had; their weights are fetched when they are asked."""
 
+from __future__ import annotations
+
 import ofa
 
 DISTRIBUTION = "ofa"
 
 
-def look():
+def look() -> str:
     """Return what importing its networks comes to."""
     assert ofa
     try:

@@ -1,6 +1,9 @@
 """Optuna: TPE with a constraints function, 200 trials; for a front NSGA-II, 1,000."""
 
+from __future__ import annotations
+
 import warnings
+from typing import Any
 
 import optuna
 
@@ -9,8 +12,8 @@ TRIALS, FRONT_TRIALS = 200, 1000
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-def _study(problem, sampler_of, directions, trials):
-    def objective(trial):
+def _study(problem: Any, sampler_of: Any, directions: list[str], trials: int) -> Any:
+    def objective(trial: Any) -> Any:
         picks = [
             trial.suggest_int(str(k), 0, len(row) - 1)  # options are in order of size
             for k, row in enumerate(problem["values"])
@@ -31,11 +34,11 @@ def _study(problem, sampler_of, directions, trials):
     return study
 
 
-def _picks(trial):
+def _picks(trial: Any) -> list[int]:
     return [trial.params[str(k)] for k in range(len(trial.params))]
 
 
-def solve(problem, seed):
+def solve(problem: Any, seed: int) -> tuple[list[int] | None, bool, str]:
     """Run a study; its best trial within the budgets, as `study.best_trial` has it."""
     study = _study(
         problem,
@@ -50,7 +53,7 @@ def solve(problem, seed):
     return _picks(best), False, f"best of {TRIALS} trials"
 
 
-def front(problem, seed):
+def front(problem: Any, seed: int) -> list[list[int]]:
     """Return the best trials of two objectives."""
     study = _study(
         problem,
