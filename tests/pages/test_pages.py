@@ -58,7 +58,7 @@ NOT_RUN = {
     "python board/measure.py": "runs on the other device: tests/cli/test_cli_measure.py plays it",
 }
 ELSEWHERE = {
-    "docs/howto/layer-tables.md": "a device of the reader's, measured: tests/hardware/test_layer_tables.py",
+    "docs/howto/layer-tables.md": "a reader's own device: tests/hardware/test_layer_tables.py",
 }
 # Pages whose blocks train, and what is smaller in the test: else they take minutes.
 SMALLER = {
@@ -68,7 +68,7 @@ SMALLER = {
         "epochs=3)": "epochs=1)",
         '"ends_at": 0.05': '"ends_at": 0.9',
         "max_evals=200,": "max_evals=40,",
-        "evaluator=flash.SupernetEvaluator(supernet),": "evaluator=flash.SupernetEvaluator(supernet), max_evals=20,",
+        "SupernetEvaluator(supernet),": "SupernetEvaluator(supernet), max_evals=20,",
     },
 }
 # What belongs to the reader, and a page works on.
@@ -179,7 +179,10 @@ def test_every_reason_is_still_one() -> None:
 
 
 def test_blocks_are_found() -> None:
-    text = "a\n```python\nx = 1\n```\n\n    flash targets rram   # all\n\n```sh\nmake x\nflash a \\\n b\n```\n"
+    text = (
+        "a\n```python\nx = 1\n```\n\n    flash targets rram   # all\n\n"
+        "```sh\nmake x\nflash a \\\n b\n```\n"
+    )
     found = blocks_of(text)
     assert [(one.kind, one.line) for one in found] == [("python", 2), ("sh", 6), ("sh", 8)]
     assert commands_of(found[1]) == ["flash targets rram"]
