@@ -12,7 +12,7 @@ from time import perf_counter
 
 from .._core.search.exact import Query, Search
 from .._core.search.shgo import explore
-from ..base.names import COSTS, N_METRICS, STOPPED_BY, Metric
+from ..base.names import COSTS, N_METRICS, STOPPED_BY, UPPER, Metric
 from ..base.record import Record
 from ..errors import ArgumentError
 from ..hardware._cuts import Cut, End, cut_at
@@ -44,6 +44,7 @@ INF = float("inf")
 UNIT = 1e-9  # of a feature as a latency: totals stay within those of tables
 ROUNDS = 40  # relaxations before the best answer so far is given, with the bound on better ones
 LEAST_S = 2.0  # for the question whether every network has a feature
+FURTHER = 4_000  # evaluations at most, where the relaxations prove nothing
 STEPS = 30  # of a budget made smaller, until an answer meets its own
 
 
@@ -97,7 +98,41 @@ def search_confident(
         run.go()
     except KeyboardInterrupt:
         run.stopped = "interrupt"
-    return run.result()
+    found = run.result()
+    if run.proven or run.empty or run.stopped is not None:
+        return found
+    return _once_more(run, found)
+
+
+def _once_more(run: Confident, found: SearchResult) -> SearchResult:
+    """Return the answer of the solver of conditions where that is proven, and what was found else.
+
+    Relaxations may come to no end: each cuts an interval straight at one network. That solver takes
+    it as it is, box by box of choices, which is slower where the rounds do end.
+    """
+    options, device = run.options, run.device
+    exponents = device.wanted.exponents
+    evals = FURTHER if options.evals < 0 else min(FURTHER, options.evals - run.nfev)
+    if (exponents is not None and any(exponents[Metric.ALL_COSTS])) or evals < 1:
+        return found
+    from .within import UNASKED, Within
+
+    deadline = options.deadline if options.deadline < INF else None
+    asked: dict[str, Any] = {
+        **UNASKED,
+        "predictor": run.predictor,
+        "method": options.method,
+        "seed": options.seed,
+        "confidence": run.level,
+        "max_evals": evals,
+        "time_limit_s": deadline,
+    }
+    within = Within(run.space, asked)
+    budgets = [device.budgets.get(name) for name in UPPER]
+    one = within.check(device.target, budgets, device.budgets.get("min_accuracy"))
+    again = within.search(one, run.started)
+    nfev, elapsed = run.nfev + again.nfev, perf_counter() - run.started
+    return (again if again.proven else found).replace(nfev=nfev, elapsed_s=elapsed)
 
 
 def intervals_of(target: Target, space: SearchSpace) -> tuple[str, ...]:

@@ -198,3 +198,20 @@ def test_remedies_and_binding_equal_complete_enumeration() -> None:
     assert told["unlimited"] == pytest.approx(degrees.max(), rel=1e-12)
     more = degrees[upper <= 1.01 * limit].max()
     assert told["one_percent"] == pytest.approx(more, rel=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.35, 0.5])
+def test_where_relaxations_come_to_no_end_the_solver_of_conditions_proves(share: float) -> None:
+    free = flash.search("resnet", "rram").latency_ms
+    assert free is not None
+    budget = share * free
+    result = flash.search("resnet", "rram", max_latency_ms=budget, confidence=0.9)
+    same = flash.search(
+        "resnet", "rram", max_latency_ms=budget, confidence=0.9, where="depth_0 >= 0"
+    )
+    assert (result.proven, same.proven) == (True, True)
+    assert result.objective == same.objective
+    assert result.intervals is not None
+    assert result.intervals["latency_ms"][1] <= budget
+    few = flash.search("resnet", "rram", max_latency_ms=budget, confidence=0.9, max_evals=3000)
+    assert few.nfev <= 3000
