@@ -15,12 +15,12 @@ from flash._core.search.relaxation cimport CONSTRAINTS
 
 cdef enum:
     CUTS = CONSTRAINTS + 2       # kept: a step rests on one more than there are variables
-    EXCHANGES = 64       # of shares between two cuts, in a step
+    EXCHANGES = 32       # of shares between two cuts, in a step
     PIECES = 4           # of a piecewise linear slope that is followed to its root
 
 cdef extern from *:
     """
-    #define FLASH_EXCHANGED 1e-3
+    #define FLASH_EXCHANGED 5e-3
     #define FLASH_SERIOUS 0.5
     #define FLASH_WEIGHT_CHANGE 10.0
     """
@@ -108,13 +108,13 @@ cdef inline double exchanged(const Bundle* b, const double* slope, const double*
     """How much share to move from one cut to another, at most `most`, until both are as high at the
     step. slope: of all shares; change: the second cut's less the first's; excess: how much higher
     the second is now."""
-    cdef double t = 0.0, rise, curve, x
+    cdef double t = 0.0, rise, curve, x, far = 1.0 / b.weight
     cdef int r, _piece
     for _piece in range(PIECES):
         rise = excess
         curve = 0.0
         for r in range(b.n):
-            x = b.centre[r] - (slope[r] + t * change[r]) / b.weight
+            x = b.centre[r] - far * (slope[r] + t * change[r])
             if x > 0.0:
                 curve += change[r] * change[r]
             else:
@@ -140,7 +140,7 @@ cdef inline double take_step(Bundle* b) noexcept nogil:
     """
     cdef double slope[CONSTRAINTS]       # of the cuts, each by its share
     cdef double change[CONSTRAINTS]
-    cdef double high, low, x
+    cdef double high, low, x, far = 1.0 / b.weight
     cdef int i, r, top, bottom, _exchange
     for r in range(b.n):
         slope[r] = 0.0
@@ -148,7 +148,7 @@ cdef inline double take_step(Bundle* b) noexcept nogil:
             slope[r] += b.share[i] * b.slope[i][r]
     for _exchange in range(EXCHANGES):
         for r in range(b.n):
-            x = b.centre[r] - slope[r] / b.weight
+            x = b.centre[r] - far * slope[r]
             b.step[r] = x if x > 0.0 else 0.0
         high = -INFINITY
         low = INFINITY
