@@ -351,6 +351,7 @@ cdef inline int seek_multipliers(SolverState* solver, Node* node, const flash_va
         lower_dual(solver, v, node.variant, thin, lists if large else NULL, m, node.multiplier,
                    dual)
     if large:
+        dual.settled = 0
         release(thin)
     return not dual.refuted and (bound > -INFINITY or large)
 
@@ -364,11 +365,13 @@ cdef inline void settle(SolverState* solver, Node* node, const flash_variant* v,
     cdef int choice
     if not seek_multipliers(solver, node, v, lists, m, &dual):
         return
-    weigh_columns(m, node.multiplier, &dual)
-    evaluate_dual(solver, v, lists, &dual)
+    if not dual.settled:
+        weigh_columns(m, node.multiplier, &dual)
+        evaluate_dual(solver, v, lists, &dual)
     if dual.bound < threshold(solver):
         return
-    offer_rows(solver, node.variant, lists, dual.arg)
+    if not dual.settled:
+        offer_rows(solver, node.variant, lists, dual.arg)
     if dual.bound < node.bound:
         node.bound = dual.bound
     memcpy(node.total, dual.total, sizeof(dual.total))

@@ -72,6 +72,7 @@ cdef struct SolverState:
 cdef struct DualPoint:   # one evaluation of the Lagrangian dual function
     double bound         # its value: no objective is above it
     int refuted          # over all rows of the node, and below what is looked for
+    int settled          # the last evaluation was at the best multipliers
     double weight[N_COLUMNS]     # what a unit of each column is worth at these multipliers
     double constant      # added to the bound
     int32_t arg[N_CELLS]         # where it is attained: positions in the lists

@@ -3,6 +3,7 @@
 from libc.math cimport INFINITY, fabs, log
 from libc.stdint cimport int32_t
 
+from flash._core.search.bundle cimport Bundle, begin, learn_cut, take_step
 from flash._core.search.exact cimport (
     DualPoint, Node, SolverState, spent, threshold,
 )
@@ -25,26 +26,17 @@ from flash._core.tables.problem cimport (
 
 cdef enum:
     ROUNDS = 48          # multiplier updates in a node
-    PATIENCE = 2         # of them without a gain, before steps are halved
 
 cdef extern from *:
     """
-    #define FLASH_DEFLECTION 0.3
-    #define FLASH_GAIN 1e-9
-    #define FLASH_FAIR_GAIN 1e-3
-    #define FLASH_LAST_SHARE 0.05
+    #define FLASH_GAIN 1e-2
     #define FLASH_FIRST_TARGET 0.02
-    #define FLASH_FLAT 1e-24
     #define FLASH_LEAST_SCORE_SHARE 1e-3
     #define FLASH_UNIT 1e-300
     """
-    # how subgradient steps go: none of it can make a bound wrong
-    const double DEFLECTION "FLASH_DEFLECTION"           # of the last direction, kept in the next
-    const double GAIN "FLASH_GAIN"                       # relative: less of it is none
-    const double FAIR_GAIN "FLASH_FAIR_GAIN"             # of the gap: less of it is a stall
-    const double LAST_SHARE "FLASH_LAST_SHARE"           # of Polyak's step: shorter ones end it
+    # how steps go: none of it can make a bound wrong
+    const double GAIN "FLASH_GAIN"                       # of the gap: steps that gain less end it
     const double FIRST_TARGET "FLASH_FIRST_TARGET"       # below the bound, without an incumbent
-    const double FLAT "FLASH_FLAT"                       # squared norm: no direction is left
     const double LEAST_SCORE_SHARE "FLASH_LEAST_SCORE_SHARE"     # where a tangent may touch
     const double UNIT "FLASH_UNIT"                       # right sides below it are not scaled by
 
@@ -312,36 +304,18 @@ cdef inline int dual_at(SolverState* solver, const flash_variant* v, int variant
     return 1
 
 
-cdef inline int step_down(const SolverState* solver, const Relaxation* m, const DualPoint* dual,
-                          double best, double share, double* multiplier,
-                          double* direction) noexcept nogil:
-    """A deflected subgradient step of Polyak's length, times `share`; false where no direction is
-    left.
+cdef inline void slope_of(const Relaxation* m, const DualPoint* dual, const int* place, int n,
+                          double* slope) noexcept nogil:
+    """The dual function's slope where it was evaluated: what the rows that attain it leave of each
+    constraint."""
+    cdef int i
+    for i in range(n):
+        slope[i] = m.right[place[i]] - apply(&m.form[place[i]], dual.total)
 
-    A multiplier rises where its constraint is broken at the rows that attain the bound.
-    """
-    cdef double target = (threshold(solver) if solver.best.found
-                          else best - FIRST_TARGET * fabs(best))
-    cdef double norm = 0.0, slack, step, g
-    cdef int r
-    for r in range(CONSTRAINTS):
-        if not m.active[r]:
-            continue
-        slack = apply(&m.form[r], dual.total) - m.right[r]
-        g = slack + DEFLECTION * direction[r]
-        if multiplier[r] <= 0.0 and g < 0.0:
-            g = 0.0
-        direction[r] = g
-        norm += g * g
-    if norm < FLAT:
-        return 0
-    step = share * (dual.bound - target) / norm
-    for r in range(CONSTRAINTS):
-        if m.active[r]:
-            multiplier[r] += step * direction[r]
-            if multiplier[r] < 0.0:
-                multiplier[r] = 0.0
-    return 1
+
+cdef inline double aim_of(const SolverState* solver, double bound) noexcept nogil:
+    """Below which a bound is to be brought."""
+    return threshold(solver) if solver.best.found else bound - FIRST_TARGET * (1.0 + fabs(bound))
 
 
 cdef inline double missing_of(SolverState* solver, const flash_variant* v, const Lists* lists,
@@ -361,53 +335,49 @@ cdef inline double missing_of(SolverState* solver, const flash_variant* v, const
 cdef inline double lower_dual(SolverState* solver, const flash_variant* v, int variant,
                               const Lists* lists, const Lists* every, const Relaxation* m,
                               double* multiplier, DualPoint* dual) noexcept nogil:
-    """Lowers the dual bound by deflected subgradient steps; multiplier: start in, best out.
+    """Lowers the dual bound by a proximal bundle; multiplier: start in, best out.
 
+    Leaves in `dual` the last evaluation, which is that of `multiplier` where dual.settled is set.
     Where `lists` are thinned, `every` holds all rows: what they lack is allowed for where they
     promise too little. If all rows promise too little as well, the node is refuted.
     """
-    cdef double best = INFINITY, share = 1.0, missing = 0.0
-    cdef double p[CONSTRAINTS]           # where the dual function is evaluated next
-    cdef double direction[CONSTRAINTS]
-    cdef int r, _round, stall = 0
+    cdef double missing = 0.0
+    cdef double slope[CONSTRAINTS]
+    cdef int place[CONSTRAINTS]          # the bundle's variables: multipliers of these constraints
+    cdef int r, i, _round
+    cdef Bundle b
     dual.refuted = 0
+    dual.settled = 1
+    b.n = 0
     for r in range(CONSTRAINTS):
-        p[r] = multiplier[r] if m.active[r] else 0.0
-        direction[r] = 0.0
-    if not m.objective.c < INFINITY:     # no multipliers make it finite
-        for r in range(CONSTRAINTS):
+        if not m.active[r] or not m.objective.c < INFINITY:  # no multipliers make it finite
             multiplier[r] = 0.0
-        return dual.bound if dual_at(solver, v, variant, lists, m, multiplier, dual) else -INFINITY
-    for _round in range(ROUNDS):
-        # best: the least bound so far, that of `multiplier`
-        if not dual_at(solver, v, variant, lists, m, p, dual):
-            return -INFINITY
-        if _round == 0 and every != NULL and dual.bound < threshold(solver):
-            missing = missing_of(solver, v, lists, every, dual)
-            if dual.refuted:
-                return dual.bound
-        dual.bound += missing
-        if dual.bound < best - GAIN * fabs(best) or best == INFINITY:
-            if best - dual.bound < FAIR_GAIN * (best - threshold(solver)):
-                stall += 1
-            else:
-                stall = 0
-            best = dual.bound
-            for r in range(CONSTRAINTS):
-                multiplier[r] = p[r]
-        else:
-            stall += 1
-        if best < threshold(solver):
-            break
-        if stall >= PATIENCE:            # from the best again, with shorter steps
-            share *= 0.5
-            stall = 0
-            if share < LAST_SHARE:
-                break
-            for r in range(CONSTRAINTS):
-                p[r] = multiplier[r]
-                direction[r] = 0.0
             continue
-        if not step_down(solver, m, dual, best, share, p, direction):
+        place[b.n] = r
+        b.centre[b.n] = multiplier[r]
+        b.n += 1
+    if not dual_at(solver, v, variant, lists, m, multiplier, dual):
+        return -INFINITY
+    if every != NULL and dual.bound < threshold(solver):
+        missing = missing_of(solver, v, lists, every, dual)
+        if dual.refuted:
+            return dual.bound
+    dual.bound += missing
+    slope_of(m, dual, place, b.n, slope)
+    begin(&b, dual.bound, slope, aim_of(solver, dual.bound))
+    for _round in range(ROUNDS):
+        if b.value < threshold(solver) or not b.weight > 0.0:
             break
-    return best
+        if take_step(&b) < GAIN * (b.value - aim_of(solver, b.value)):
+            break
+        for i in range(b.n):
+            multiplier[place[i]] = b.step[i]
+        if not dual_at(solver, v, variant, lists, m, multiplier, dual):
+            return -INFINITY
+        dual.bound += missing
+        dual.settled = dual.bound < b.value
+        slope_of(m, dual, place, b.n, slope)
+        learn_cut(&b, dual.bound, slope)
+    for i in range(b.n):
+        multiplier[place[i]] = b.centre[i]
+    return b.value
