@@ -183,6 +183,7 @@ cdef struct Complex:     # the product of the cells' axes: n cells, m rows each
     int count            # vertices: m^n
     int32_t axis[MOST_LEVELS][N_CELLS]   # rows of the space
     int stride[N_CELLS]  # from a vertex to the next on a cell's axis
+    int offset[1 << LARGEST]     # from a vertex to the next on several axes: a bit for each
     double* merit        # of each vertex
 
 
@@ -246,6 +247,11 @@ cdef inline void set_axes(SolverState* solver, const flash_variant* v, int varia
     for c in range(x.n):
         x.stride[c] = x.count
         x.count *= x.m
+    if x.m > 1:
+        x.offset[0] = 0
+        for c in range(x.n):
+            for i in range(1 << c):
+                x.offset[1 << c | i] = x.stride[c] + x.offset[i]
 
 
 cdef inline int next_vertex(const Complex* x, int* digit) noexcept nogil:
@@ -334,20 +340,17 @@ cdef int coarse(SolverState* solver, int variant, LatticePoint* pool) noexcept n
 
 cdef int is_minimiser(const Complex* x, int at, const int* digit) noexcept nogil:
     """No vertex of the star is better, and of equals none comes first."""
-    cdef int subset, c, up, down, offset
+    cdef int subset, c, up = 0, down = 0
+    cdef double own = x.merit[at]
     if x.m == 1:
         return 1
+    for c in range(x.n):     # the axes along which there is a next vertex, and one before
+        up |= (digit[c] < x.m - 1) << c
+        down |= (digit[c] > 0) << c
     for subset in range(1, 1 << x.n):    # the axes along which all digits go up, or all down
-        up = down = 1
-        offset = 0
-        for c in range(x.n):
-            if subset >> c & 1:
-                offset += x.stride[c]
-                up &= digit[c] < x.m - 1
-                down &= digit[c] > 0
-        if up and x.merit[at + offset] > x.merit[at]:
+        if subset & ~up == 0 and x.merit[at + x.offset[subset]] > own:
             return 0
-        if down and x.merit[at - offset] >= x.merit[at]:
+        if subset & ~down == 0 and x.merit[at - x.offset[subset]] >= own:
             return 0
     return 1
 
