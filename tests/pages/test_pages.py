@@ -117,8 +117,8 @@ def has_code(name: str) -> bool:
 
 MEASURES = ("docs/reference/formats.md",)  # which takes torch, and processes of its own
 MARKS = {
-    **dict.fromkeys(SMALLER, [pytest.mark.torch, pytest.mark.slow]),
-    **dict.fromkeys(MEASURES, [pytest.mark.torch, pytest.mark.processes]),
+    **dict.fromkeys(SMALLER, (pytest.mark.torch, pytest.mark.slow)),
+    **dict.fromkeys(MEASURES, (pytest.mark.torch, pytest.mark.processes)),
 }
 HERE = [
     pytest.param(name, marks=MARKS.get(name, ()))

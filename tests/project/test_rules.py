@@ -95,7 +95,7 @@ def test_nobody_is_told_to_install_what_is_on_no_index() -> None:
 
 
 def test_what_takes_long_is_a_test_that_there_is() -> None:
-    """tests/long.txt names tests that `make quick` leaves out; one that is gone is to go there too."""
+    """tests/long.txt names tests that `make quick` leaves out: none that is gone."""
     for line in (ROOT / "tests" / "long.txt").read_text(encoding="utf-8").split():
         file, _, name = line.partition("::")
         assert f"def {name.rpartition('::')[2]}(" in (ROOT / file).read_text(encoding="utf-8"), line
