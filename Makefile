@@ -2,6 +2,7 @@
 # make quick     lint, types and the tests that need no torch and no other processes: at every change
 # make core      build what changed of the core, and its tests; TESTS=tests/core/test_front.py: these
 # make test      everything that CI runs
+# make times     the tests, with what took longest; tests/long.txt, which `make quick` leaves out
 # make sanitize  the tests of the core and the solvers under address and undefined-behaviour checks
 # make minimum   the tests with the lowest versions that pyproject.toml admits
 # make fuzz      damaged files for every reader; FUZZ="front 1e6 3": one, how many, a seed
@@ -33,7 +34,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := search
 # Without its bytecode cache flash would be compiled anew at every start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: search quick core test lint types mypy stubs pyright unit wheel sanitize minimum fuzz docs links bench clean
+.PHONY: search quick core times test lint types mypy stubs pyright unit wheel sanitize minimum fuzz docs links bench clean
 .PHONY: unit-quick switches browser release
 
 BIN := $(VENV)/bin
@@ -86,7 +87,10 @@ unit: $(TESTING) browser
 	FLASH_BROWSER="$(BROWSER)" $(ALONE) $(BIN)/$(PYTEST) $(UNIT)
 
 unit-quick: $(TESTING)
-	$(ALONE) $(BIN)/$(PYTEST) -m "not slow and not torch and not processes"
+	$(ALONE) $(BIN)/$(PYTEST) -m "not slow and not long and not torch and not processes"
+
+times: $(TESTING) browser
+	FLASH_BROWSER="$(BROWSER)" $(ALONE) $(BIN)/$(PYTEST) -p tools.times --write-long
 
 # What only a wheel can show: the sdist builds and holds the tests, the wheel made from it holds the
 # whole package and runs with nothing but what it depends on, away from the source tree. Since flash/

@@ -48,8 +48,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts a process by a fixture."""
+    """Mark what starts a process by a fixture, and what takes long (`tools/times.py` wrote it)."""
+    named = Path(__file__).with_name("long.txt").read_text(encoding="utf-8").split()
+    slow = {tuple(one.split("::", 1)) for one in named}
     for item in items:
+        file, _, test = item.nodeid.partition("::")
+        if (file, test.partition("[")[0]) in slow:
+            item.add_marker("long")
         if {"python", "cli", "chromium"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("processes")
 

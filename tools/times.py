@@ -1,6 +1,6 @@
 """What the tests take: a plugin of pytest that ends with the slowest tests and files.
 
-    make times
+    make times                                  also writes tests/long.txt
     python -m pytest -p tools.times tests/core
 
 Times are processor time, of the test and of the processes that it waited for, so that they mean
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 SHOWN = 40
 UNMARKED_S = 0.5  # a test without the mark `slow` that takes longer should have it
+LONG_S, LONG_IN_ALL_S = 0.3, 0.8  # one case of a test, or all of them: `make quick` leaves it out
+LIST = Path(__file__).resolve().parent.parent / "tests" / "long.txt"
 
 _began: dict[str, float] = {}
 _taken: dict[str, float] = {}
@@ -56,7 +59,31 @@ def pytest_runtest_logreport(report: Any) -> None:
             _unmarked.add(report.nodeid)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-long", action="store_true", help="write tests/long.txt anew")
+
+
+def long_tests(taken: dict[str, float], before: list[str]) -> list[str]:
+    """Return the tests, without their cases, that `make quick` leaves out for their time.
+
+    before: those that took long when they last ran; what did not run now stays as it was.
+    """
+    most: dict[str, float] = defaultdict(float)
+    total: dict[str, float] = defaultdict(float)
+    for case, seconds in taken.items():
+        test = case.partition("[")[0]
+        most[test] = max(most[test], seconds)
+        total[test] += seconds
+    found = {one for one in total if most[one] >= LONG_S or total[one] >= LONG_IN_ALL_S}
+    return sorted(found | {one for one in before if one not in total})
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if _taken and terminalreporter.config.getoption("--write-long"):
+        kept = LIST.with_suffix(".new")
+        before = LIST.read_text(encoding="utf-8").split()
+        kept.write_text("\n".join(long_tests(_taken, before)) + "\n", encoding="utf-8")
+        kept.replace(LIST)
     files: dict[str, float] = defaultdict(float)
     for test, seconds in _taken.items():
         files[test.partition("::")[0]] += seconds

@@ -184,22 +184,16 @@ def fit(
 
 
 def optimizer_for(module: Any, recipe: Recipe) -> Any:
-    """Return the optimizer of a module's parameters; biases and norms do not decay."""
+    import torch
+
     decayed = [one for one in module.parameters() if one.ndim > 1]
     plain = [one for one in module.parameters() if one.ndim <= 1]
     groups = [
         {"params": decayed, "weight_decay": recipe.weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
-    groups = [group for group in groups if group["params"]]
-    if all(one.device.type == "cpu" for one in module.parameters()):
-        from .momentum import Momentum
-
-        return Momentum(groups, recipe.learning_rate, recipe.momentum)
-    import torch
-
-    return torch.optim.SGD(  # which moves all parameters by a few calls of the device
-        groups,
+    return torch.optim.SGD(
+        [group for group in groups if group["params"]],
         lr=recipe.learning_rate,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,

@@ -43,6 +43,7 @@ def networks():
     return found
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("name", ONE_TILE)
 def test_rows_add_up_to_the_totals_and_to_the_cost(name, networks):
     target = flash.Target.load(name)

@@ -115,8 +115,13 @@ def has_code(name: str) -> bool:
     return any(one.kind in ("python", "sh", "json", "toml") for one in blocks)
 
 
+MEASURES = ("docs/reference/formats.md",)  # which takes torch, and processes of its own
+MARKS = {
+    **dict.fromkeys(SMALLER, (pytest.mark.torch, pytest.mark.slow)),
+    **dict.fromkeys(MEASURES, (pytest.mark.torch, pytest.mark.processes)),
+}
 HERE = [
-    pytest.param(name, marks=[pytest.mark.torch, pytest.mark.slow] if name in SMALLER else ())
+    pytest.param(name, marks=MARKS.get(name, ()))
     for name in pages()
     if name not in OWN and name not in ELSEWHERE and has_code(name)
 ]

@@ -92,3 +92,10 @@ def test_nobody_is_told_to_install_what_is_on_no_index() -> None:
     told = re.compile(r"pip install (?!.*--no-index).*flash-nas")
     assert not [path for path in places if told.search(path.read_text(encoding="utf-8"))]
     assert told.search("pip install 'flash-nas[plot]'")
+
+
+def test_what_takes_long_is_a_test_that_there_is() -> None:
+    """tests/long.txt names tests that `make quick` leaves out: none that is gone."""
+    for line in (ROOT / "tests" / "long.txt").read_text(encoding="utf-8").split():
+        file, _, name = line.partition("::")
+        assert f"def {name.rpartition('::')[2]}(" in (ROOT / file).read_text(encoding="utf-8"), line

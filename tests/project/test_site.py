@@ -36,6 +36,7 @@ def test_every_public_name_has_its_place(generated: dict[str, Any]) -> None:
     assert all(f":: flash.{name}\n" in page for name in public)
 
 
+@pytest.mark.processes
 def test_every_command_has_its_place(generated: dict[str, Any]) -> None:
     told = generated["helped"]()
     named = re.findall(r"^  ([a-z]+) +\S", told, re.MULTILINE)

@@ -94,6 +94,7 @@ def test_builds_are_asked_in_turns() -> None:
     assert absent == {"new": "before: TypeError: no such keyword"}
 
 
+@pytest.mark.processes
 def test_what_cannot_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from benchmarks.report.__main__ import main as report
     from benchmarks.slower.check import main
@@ -123,6 +124,7 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.processes
 def test_the_commit_before(tmp_path: Path) -> None:
     """A changed flash is compared with the last commit, an unchanged one with its parent; the
     core of equal sources is copied, and the worktree goes."""
