@@ -124,7 +124,9 @@ def _run(  # type: ignore[no-untyped-def]
     quantum, bounds, classes, numbers = links
     n = len(variants)
     out = np.empty((7, n))
-    x, f, cost = np.empty(TOTALS), np.zeros(20), np.empty(COSTS)
+    # features that none of these layers has are there too, as zeros: some have a coefficient
+    x, cost = np.empty(TOTALS), np.empty(COSTS)
+    f = np.zeros(max(20, places[:, 0].max() + 1))
     model = (rram, places, weights, per_unit, f, cost, step)
     for i in range(n):
         v = variants[i]

@@ -113,7 +113,8 @@ def _plain(space: Any) -> dict[str, Any]:
     if isinstance(space, str) and space in (*FAMILIES, *KNOWN):
         return {"family": space}
     if hasattr(space, "keys"):
-        return {**space}
+        given: Mapping[str, Any] = space
+        return {**given}
     if not isinstance(space, (str, os.PathLike)):
         raise ArgumentTypeError(
             f"space must be a name, a file or a dictionary, got {shown(space)} "
