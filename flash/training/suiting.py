@@ -113,7 +113,7 @@ def _plain(space: Any) -> dict[str, Any]:
     if isinstance(space, str) and space in (*FAMILIES, *KNOWN):
         return {"family": space}
     if hasattr(space, "keys"):
-        given: Mapping[str, Any] = space
+        given: Any = space
         return {**given}
     if not isinstance(space, (str, os.PathLike)):
         raise ArgumentTypeError(
